@@ -1,0 +1,151 @@
+"""Every column once: its type, its unit and what it means.
+
+Tables (``catalog.tables``) only list these names. The same quantity in the same unit has the same name everywhere.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column of the data dictionary."""
+
+    name: str
+    type: pa.DataType
+    meaning: str
+    unit: str | None = None
+
+
+_STR, _DATE, _F64, _I64, _BOOL = pa.string(), pa.date32(), pa.float64(), pa.int64(), pa.bool_()
+_UTC = pa.timestamp("us", tz="UTC")
+_LIST = pa.list_(pa.string())
+
+_ROWS: tuple[Column, ...] = (
+    # Provenance: on every table.
+    Column("source", _STR, "Provider the row came from, as in the provider catalogue."),
+    Column("fetched_at", _UTC, "When the answer that the row was made of arrived.", "UTC"),
+    Column("raw_sha256", _STR, "SHA-256 of the raw answer's body; finds it in the archive."),
+    Column("run_id", _STR, "Dagster run that wrote the row."),
+    Column("organization_id", _STR, "Organisation that owns the row; null for shared market data."),
+    # Companies and securities.
+    Column("ticker", _STR, "Trading symbol in canonical form: upper case, a dot before the share class."),
+    Column("cik", _STR, "SEC Central Index Key, ten digits."),
+    Column("name", _STR, "Company name as the source gives it."),
+    Column("exchange", _STR, "Exchange as the source names it."),
+    Column("tickers", _LIST, "All trading symbols the source lists for the company."),
+    Column("exchanges", _LIST, "Exchanges, parallel to tickers."),
+    Column("sic", _STR, "Standard Industrial Classification code, four digits."),
+    Column("sic_description", _STR, "Meaning of the SIC code."),
+    Column("entity_type", _STR, "SEC's kind of filer (operating, investment...)."),
+    Column("filer_category", _STR, "SEC filer category (large accelerated filer...)."),
+    Column("state_of_incorporation", _STR, "State or country code of incorporation."),
+    Column("fiscal_year_end", _STR, "Last day of the fiscal year as MMDD."),
+    Column("ein", _STR, "Employer Identification Number."),
+    Column("former_names", _LIST, "Earlier names of the company, newest first."),
+    Column("first_seen_on", _DATE, "First day on which the source listed the pair.", "exchange-local date"),
+    Column("last_seen_on", _DATE, "Last day on which the source listed the pair.", "exchange-local date"),
+    Column("is_current", _BOOL, "Whether the newest list of the source still holds the pair."),
+    Column("as_of_date", _DATE, "Day for which the row holds.", "exchange-local date"),
+    Column("currency", _STR, "ISO 4217 currency of the amounts in the row (minor units keep the source's spelling)."),
+    Column("country", _STR, "Country of the company as the source gives it."),
+    Column("ipo_date", _DATE, "First day of public trading."),
+    Column("industry", _STR, "Industry in the source's own classification."),
+    Column("sector", _STR, "Sector in the source's own classification."),
+    Column("market_cap", _F64, "Market capitalisation.", "USD"),
+    Column("shares_outstanding", _F64, "Shares outstanding.", "shares"),
+    # Prices.
+    Column("trade_date", _DATE, "Trading day.", "exchange-local date"),
+    Column("open", _F64, "First price of the day as traded; null where only adjusted prices are known.", "currency"),
+    Column("high", _F64, "Highest price of the day as traded.", "currency"),
+    Column("low", _F64, "Lowest price of the day as traded.", "currency"),
+    Column("close", _F64, "Last price of the day as traded.", "currency"),
+    Column("volume", _I64, "Shares traded, as traded.", "shares"),
+    Column("adj_open", _F64, "Open adjusted as adj_method says.", "currency"),
+    Column("adj_high", _F64, "High adjusted as adj_method says.", "currency"),
+    Column("adj_low", _F64, "Low adjusted as adj_method says.", "currency"),
+    Column("adj_close", _F64, "Close adjusted as adj_method says.", "currency"),
+    Column("adj_volume", _F64, "Volume adjusted for splits.", "shares"),
+    Column("div_cash", _F64, "Cash dividend whose ex-date is this day; 0 if none.", "currency per share"),
+    Column("split_factor", _F64, "New shares per old share from this day on; 1 if no split.", "ratio"),
+    Column(
+        "adj_method",
+        _STR,
+        "How adj_* were made: crsp (factor 1/(1+D/C)), yahoo (1-D/C of the day before) or "
+        "split_only. Series of two methods must not be mixed.",
+    ),
+    # Filings.
+    Column("accession", _STR, "SEC accession number with dashes."),
+    Column("form", _STR, "Form type as filed, with /A for an amendment."),
+    Column("base_form", _STR, "Form type without the amendment suffix."),
+    Column("is_amendment", _BOOL, "Whether the filing amends an earlier one."),
+    Column("amends_accession", _STR, "Accession of the filing that this one amends, where it is known."),
+    Column("filing_date", _DATE, "Filing date that SEC deems (after 17:30 ET the next business day)."),
+    Column("report_date", _DATE, "End of the period or date of the event reported on."),
+    Column("accepted_at", _UTC, "Moment of acceptance.", "UTC"),
+    Column("items", _LIST, "8-K items reported, as numbers with a dot."),
+    Column("primary_document", _STR, "File name of the main document (for ownership forms the raw XML)."),
+    Column("primary_document_description", _STR, "SEC's description of the main document."),
+    Column("size", _I64, "Size of the whole submission.", "bytes"),
+    Column("is_xbrl", _BOOL, "Whether the filing holds XBRL."),
+    Column("is_inline_xbrl", _BOOL, "Whether the XBRL is inline."),
+    Column("url", _STR, "Address of the main document, or of the submission where that is not known."),
+    Column("filename", _STR, "File name inside the filing."),
+    Column("document_type", _STR, "SEC's type of the document (10-K, EX-99.1...)."),
+    Column("sequence", pa.int32(), "Position of the document in the filing, from 1."),
+    Column("sha256", _STR, "SHA-256 of the document as stored."),
+    Column("bytes", _I64, "Size of the document.", "bytes"),
+    Column("archive_path", _STR, "Place of the document in the archive, below its root."),
+    # XBRL facts.
+    Column("taxonomy", _STR, "Namespace of the concept (us-gaap, dei, ifrs-full...)."),
+    Column("concept", _STR, "Concept without its namespace."),
+    Column("unit", _STR, "Unit of the value as SEC spells it (USD, shares, USD/shares...)."),
+    Column("period_start", _DATE, "First day of the period; null for an instant."),
+    Column("period_end", _DATE, "Last day of the period, or the instant."),
+    Column("value", _F64, "The value.", "unit"),
+    Column("fy", pa.int32(), "Fiscal year of the *reporting filing*, not of the fact."),
+    Column("fp", _STR, "Fiscal period of the *reporting filing* (FY, Q1...)."),
+    Column("filed", _DATE, "Date of the filing that reported the fact: what was known from then on."),
+    Column("frame", _STR, "SEC's calendar frame; sits on the last filed fact, so never use it for point in time."),
+    Column("label", _STR, "Label of the concept as SEC gives it."),
+    # Insider transactions.
+    Column("issuer_cik", _STR, "CIK of the issuer of the security."),
+    Column("owner_cik", _STR, "CIK of the reporting owner."),
+    Column("owner_name", _STR, "Name of the reporting owner."),
+    Column("transaction_table", _STR, "ND for the non-derivative table of the form, D for the derivative one."),
+    Column("line_no", pa.int32(), "Position in that table, from 1."),
+    Column("is_holding", _BOOL, "Whether the line reports a holding and no transaction."),
+    Column("is_director", _BOOL, "Whether the owner is a director; null where the form is silent."),
+    Column("is_officer", _BOOL, "Whether the owner is an officer; null where the form is silent."),
+    Column("is_ten_percent_owner", _BOOL, "Whether the owner holds ten percent; null where the form is silent."),
+    Column("officer_title", _STR, "Title of the officer."),
+    Column("security_title", _STR, "Title of the security."),
+    Column("trans_date", _DATE, "Date of the transaction."),
+    Column("trans_code", _STR, "SEC transaction code (P, S, A, M...)."),
+    Column("shares", _F64, "Shares (or derivative securities) in the transaction.", "shares"),
+    Column("price", _F64, "Price per share.", "USD per share"),
+    Column("acquired_disposed", _STR, "A acquired, D disposed."),
+    Column("shares_after", _F64, "Shares owned after the transaction.", "shares"),
+    Column("ownership", _STR, "D direct, I indirect."),
+    Column("underlying_title", _STR, "Underlying security of a derivative."),
+    Column("underlying_shares", _F64, "Shares of the underlying security.", "shares"),
+    Column("exercise_price", _F64, "Conversion or exercise price.", "USD per share"),
+    Column("exercise_date", _DATE, "First day on which a derivative can be exercised."),
+    Column("expiration_date", _DATE, "Last day on which a derivative can be exercised."),
+    Column("footnotes", _LIST, "Footnotes that the line refers to, as 'F1: text'."),
+    # Operations.
+    Column("dataset", _STR, "Dataset (asset) the row tells about."),
+    Column("partition", _STR, "Date or ticker partition."),
+    Column("subject", _STR, "What was asked for: a ticker, an accession or * for the whole market."),
+    Column("status", _STR, "complete, empty, not_found, failed or missing."),
+    Column("reason", _STR, "One sentence why it is not complete."),
+    Column("rows", _I64, "Rows written.", "rows"),
+    Column("first_date", _DATE, "First day covered."),
+    Column("last_date", _DATE, "Last day covered."),
+    Column("checked_at", _UTC, "When completeness was last established.", "UTC"),
+)
+
+COLUMNS: dict[str, Column] = {column.name: column for column in _ROWS}

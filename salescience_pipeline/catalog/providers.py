@@ -1,0 +1,116 @@
+"""The providers: where they are, how they know us, how fast we may ask, and under which terms.
+
+A limit is what we allow ourselves, not what the provider publishes: the margin is the difference, and its reason
+stands beside it. Facts and their sources: reference/providers.md, section 1.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+Window = Literal["minute", "hour", "day", "month"]
+
+
+@dataclass(frozen=True, slots=True)
+class Quota:
+    """At most ``limit`` of ``counts`` per calendar ``window`` (UTC for Tiingo; the provider row says otherwise)."""
+
+    window: Window
+    limit: int
+    counts: Literal["requests", "symbols"] = "requests"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """One of the provider's price plans: what its key may do."""
+
+    name: str
+    rate: float
+    """Requests per second over all processes."""
+    quotas: tuple[Quota, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Provider:
+    """One provider of data."""
+
+    id: str
+    title: str
+    module: str
+    """Module of ``clients`` that speaks its wire format."""
+    hosts: dict[str, str]
+    """Host role -> base URL in the live world."""
+    sandbox_path: str
+    """Path under the sandbox's origin that stands for all hosts of this provider."""
+    plans: tuple[Plan, ...]
+    docs_url: str
+    terms: str
+    block_seconds: float = 600.0
+    """Pause for every process after a block page, in seconds."""
+    timezone: str = "UTC"
+    """Zone in which a day's or a month's quota starts anew."""
+    settings_hint: str = ""
+    """What the live world needs, for messages."""
+    plan_by_name: dict[str, Plan] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Index the plans by name."""
+        object.__setattr__(self, "plan_by_name", {plan.name: plan for plan in self.plans})
+
+    def plan(self, name: str | None = None) -> Plan:
+        """The plan of that name, the first one by default."""
+        return self.plans[0] if name is None else self.plan_by_name[name]
+
+    @property
+    def pool(self) -> str:
+        """The Dagster pool in which this provider's steps wait for each other."""
+        return self.id
+
+
+_ROWS: tuple[Provider, ...] = (
+    Provider(
+        id="sec",
+        title="SEC EDGAR",
+        module="edgar",
+        hosts={"www": "https://www.sec.gov", "data": "https://data.sec.gov", "efts": "https://efts.sec.gov"},
+        sandbox_path="/edgar",
+        # SEC publishes 10/s per user over all machines; people were blocked at 9.7/s, so 8/s is the default.
+        plans=(Plan("fair", 8.0),),
+        docs_url="https://www.sec.gov/search-filings/edgar-application-programming-interfaces",
+        terms="Public domain; the User-Agent must name a contact and 10 requests a second must never be exceeded.",
+        timezone="America/New_York",
+        settings_hint="SALESCIENCE_EDGAR_CONTACT, a company name and an e-mail address for the User-Agent",
+    ),
+    Provider(
+        id="yahoo",
+        title="Yahoo Finance",
+        module="yahoo",
+        hosts={
+            "query1": "https://query1.finance.yahoo.com",
+            "query2": "https://query2.finance.yahoo.com",
+            "cookie": "https://fc.yahoo.com",
+        },
+        sandbox_path="/yahoo",
+        # Nothing is published and blocks come at small volumes: be slow.
+        plans=(Plan("unofficial", 2.0),),
+        docs_url="https://finance.yahoo.com",
+        terms="Unofficial and for personal use; may change at any time, so it is never the only source.",
+    ),
+    Provider(
+        id="tiingo",
+        title="Tiingo",
+        module="tiingo",
+        hosts={"api": "https://api.tiingo.com", "media": "https://apimedia.tiingo.com"},
+        sandbox_path="/tiingo",
+        plans=(
+            Plan("free", 5.0, (Quota("hour", 50), Quota("day", 1_000), Quota("month", 500, "symbols"))),
+            Plan("power", 10.0, (Quota("hour", 10_000), Quota("day", 100_000))),
+        ),
+        docs_url="https://www.tiingo.com/documentation/end-of-day",
+        terms="Internal use; redistribution needs a licence.",
+        settings_hint="SALESCIENCE_TIINGO_TOKEN, the API token of your Tiingo account",
+    ),
+)
+
+PROVIDERS: dict[str, Provider] = {provider.id: provider for provider in _ROWS}

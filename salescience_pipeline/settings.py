@@ -1,0 +1,132 @@
+"""The settings of the whole product: read from the environment once, frozen, every field explained.
+
+Nothing else reads ``os.environ`` for configuration. Paths are derived here from one root and one *world*, so that
+fictional, recorded and live data can never share a lake, a ledger or a warehouse.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import AliasChoices, Field, SecretStr, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+
+class World(StrEnum):
+    """Where the data comes from; each world has a folder, a ledger and a warehouse of its own."""
+
+    FICTIONAL = "fictional"
+    """The sandbox's own seeded market: invented companies, prices and filings."""
+    CORPUS = "corpus"
+    """The sandbox serving a folder of recorded filings and answers under EDGAR's own URLs."""
+    LIVE = "live"
+    """The real providers."""
+
+
+class SettingsError(ValueError):
+    """A setting that is missing or wrong, said in one sentence that names the environment variable."""
+
+
+class Settings(BaseSettings):
+    """All settings; environment variables carry the prefix ``SALESCIENCE_``."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="SALESCIENCE_",
+        env_file=".env",
+        env_file_encoding="utf-8",
+        extra="ignore",
+        frozen=True,
+        populate_by_name=True,
+    )
+
+    world: World = Field(World.FICTIONAL, description="Where the data comes from: fictional, corpus or live.")
+    home: Path = Field(
+        Path(".salescience"), description="Root of everything this product writes, one folder per world below it."
+    )
+    corpus: Path | None = Field(
+        None, description="Folder of recorded filings and answers; needed by the corpus world and by some tests."
+    )
+    database_url: SecretStr | None = Field(
+        None,
+        validation_alias=AliasChoices("SALESCIENCE_DATABASE_URL", "SALESCIENCE_DB_URL", "database_url"),
+        description="The service database (ledger); SQLite beside the lake by default, or a PostgreSQL URL.",
+    )
+    edgar_contact: str | None = Field(
+        None,
+        description="Company name and e-mail for EDGAR's User-Agent; compulsory in the live world.",
+    )
+    edgar_rate: float = Field(
+        8.0, gt=0, le=10, description="Requests per second to SEC, over all processes and machines together."
+    )
+    edgar_block_seconds: float = Field(
+        600.0, ge=1, description="Pause for every process after SEC shows its block page, in seconds."
+    )
+    tiingo_token: SecretStr | None = Field(
+        None,
+        validation_alias=AliasChoices("SALESCIENCE_TIINGO_TOKEN", "TIINGO_API_KEY", "tiingo_token"),
+        description="Tiingo API token; compulsory for Tiingo in the live world.",
+    )
+    tiingo_plan: str = Field("free", pattern="^(free|power)$", description="The Tiingo plan, which sets the quotas.")
+    yahoo_rate: float = Field(2.0, gt=0, le=50, description="Requests per second to Yahoo, all processes together.")
+    sandbox_url: str | None = Field(
+        None, description="A sandbox that already runs; without it one is started when it is needed."
+    )
+    sandbox_seed: int = Field(7, ge=0, description="Seed of the fictional market.")
+    today: Annotated[str | None, NoDecode] = Field(
+        None, pattern=r"^\d{4}-\d{2}-\d{2}$", description="Freeze the calendar at this date (tests and demonstrations)."
+    )
+    threads: int = Field(8, ge=1, le=64, description="Requests in flight at once in one run.")
+    max_body_bytes: int = Field(500_000_000, ge=1, description="Cap on one decoded answer, in bytes.")
+    log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="Level of our own log lines.")
+
+    @model_validator(mode="after")
+    def _corpus_world_needs_a_corpus(self) -> Settings:
+        if self.world is World.CORPUS and self.corpus is None:
+            raise SettingsError("The corpus world needs SALESCIENCE_CORPUS, the folder of recorded filings.")
+        return self
+
+    @cached_property
+    def root(self) -> Path:
+        """The folder of this world, absolute."""
+        return (self.home / self.world.value).expanduser().resolve()
+
+    @property
+    def lake_dir(self) -> Path:
+        """Root of archive and Delta tables."""
+        return self.root / "lake"
+
+    @property
+    def warehouse_dir(self) -> Path:
+        """Folder of the published DuckDB versions and the ``warehouse.duckdb`` link."""
+        return self.root / "warehouse"
+
+    @property
+    def ledger_url(self) -> str:
+        """SQLAlchemy URL of the service database; PostgreSQL is normalised to the psycopg2 driver.
+
+        The bare ``postgresql://`` scheme means psycopg 3 from SQLAlchemy 2.1 on, which dagster-postgres does not ship.
+        """
+        if self.database_url is None:
+            return f"sqlite:///{self.root / 'ledger.db'}"
+        url = self.database_url.get_secret_value()
+        for bare in ("postgresql://", "postgres://"):
+            if url.startswith(bare):
+                return "postgresql+psycopg2://" + url.removeprefix(bare)
+        return url
+
+    @property
+    def is_live(self) -> bool:
+        """Whether requests leave this machine."""
+        return self.world is World.LIVE
+
+    @property
+    def provenance_note(self) -> str | None:
+        """The sentence that goes wherever data is shown, when the data is not real and current."""
+        if self.world is World.FICTIONAL:
+            return "Fictional data: invented companies, prices and filings from the sandbox."
+        if self.world is World.CORPUS:
+            return "Recorded data: served by the sandbox from a folder of old filings and answers."
+        return None

@@ -1,0 +1,1 @@
+"""Tests: one package per room, plus architecture, definitions, docs and end to end."""
