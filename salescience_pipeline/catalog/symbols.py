@@ -1,0 +1,70 @@
+"""How each provider spells a ticker: the only place where a symbol changes its form.
+
+Our tables hold the canonical form (upper case, a dot before a share class: ``BRK.B``). On the way out
+:func:`provider_symbol` gives the provider's spelling, on the way in :func:`to_canonical` takes it back. Facts:
+reference/providers.md, section 9. What does not belong here: quoting for URLs, and who is behind a ticker on a date.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from salescience_pipeline.identifiers import Ticker
+
+_DASH_PROVIDERS = frozenset({"sec", "yahoo", "tiingo"})
+"""Providers that write a share class with a dash."""
+
+_YAHOO_EXCHANGE_SUFFIXES = frozenset("FLTV")
+"""One-letter suffixes that are an exchange and no share class at Yahoo (Frankfurt, London, Tokyo, TSX Venture)."""
+
+# A lone P is a preferred stock (``ETI-P``), not a share class; preferreds keep their dash.
+_DOT_CLASS = re.compile(r"([A-Z0-9]+)\.([A-OQ-Z])", re.ASCII)
+_DASH_CLASS = re.compile(r"([A-Z0-9]+)-([A-OQ-Z])", re.ASCII)
+
+_EXCEPTIONS: Mapping[str, Mapping[str, str]] = {
+    # canonical -> provider -> the provider's spelling. Preferreds differ everywhere and follow no rule, so each one that
+    # is followed needs a row; without a row a symbol is sent as it is.
+    "MKC.V": {"yahoo": "MKC-V"},
+    "TWO-PA": {"tiingo": "TWO-P-A"},
+    "TWO-PB": {"tiingo": "TWO-P-B"},
+    "TWO-PC": {"tiingo": "TWO-P-C"},
+}
+
+_FROM_EXCEPTION: Mapping[tuple[str, str], str] = {
+    (provider, symbol): canonical
+    for canonical, spellings in _EXCEPTIONS.items()
+    for provider, symbol in spellings.items()
+}
+
+
+def provider_symbol(provider: str, ticker: str) -> str:
+    """The spelling of ``ticker`` at ``provider``, not yet quoted for a URL.
+
+    Providers that are not known to use a dash (Polygon, Finnhub) get the canonical form.
+
+    Raises:
+        InvalidIdentifier: when ``ticker`` is not a ticker.
+    """
+    canonical = Ticker(ticker)
+    exception = _EXCEPTIONS.get(canonical, {}).get(provider)
+    if exception is not None:
+        return exception
+    match = _DOT_CLASS.fullmatch(canonical) if provider in _DASH_PROVIDERS else None
+    if match is None or (provider == "yahoo" and match[2] in _YAHOO_EXCHANGE_SUFFIXES):
+        return str(canonical)
+    return f"{match[1]}-{match[2]}"
+
+
+def to_canonical(provider: str, symbol: str) -> Ticker:
+    """The canonical ticker behind ``provider``'s ``symbol``; case does not matter.
+
+    Raises:
+        InvalidIdentifier: when ``symbol`` is not a ticker in any spelling.
+    """
+    plain = Ticker(symbol)
+    exception = _FROM_EXCEPTION.get((provider, plain))
+    if exception is not None:
+        return Ticker(exception)
+    match = _DASH_CLASS.fullmatch(plain) if provider in _DASH_PROVIDERS else None
+    return plain if match is None else Ticker(f"{match[1]}.{match[2]}")
