@@ -1,0 +1,313 @@
+"""The emulator as one ASGI application: which provider a request is for, what is counted, which fault or limit strikes.
+
+A provider is a module of this package with a function ``provider(sandbox) -> Provider``, named in ``PROVIDERS``. What
+does not belong here: wire formats (the providers' modules), the process around the application (``server``).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import importlib
+import sys
+import traceback
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Match, Route
+from starlette.types import Message, Receive, Scope, Send
+
+from salescience_pipeline.sandbox.faults import Call, Faults, Wire, act
+from salescience_pipeline.sandbox.limits import Clock, Limit, Limits
+from salescience_pipeline.sandbox.stats import Stats
+from salescience_pipeline.sandbox.world import World
+
+PROVIDERS = ("edgar", "yahoo", "tiingo")
+"""Modules of this package that emulate a provider; the name is also the first segment of its paths."""
+
+
+def _no_account(_: Request) -> str:
+    return ""
+
+
+def _no_symbol(_: Request) -> str | None:
+    return None
+
+
+@dataclass(frozen=True)
+class Provider:
+    """One emulated provider.
+
+    ``routes`` have paths below ``/<name>`` and a ``name`` each: the endpoint kind in statistics and faults. Endpoints
+    are ``async def (Request) -> Response`` and must be quick, because all providers share one event loop.
+    """
+
+    name: str
+    routes: Sequence[Route]
+    not_found: Callable[[Request], Response]
+    """The answer for a path that the provider does not have."""
+    limited: Callable[[str], Response]
+    """The refusal for a window: ``block``, ``second``, ``minute``, ``hour``, ``day`` or ``symbols``."""
+    limit: Limit = field(default_factory=Limit)
+    """What the real provider enforces."""
+    account: Callable[[Request], str] = _no_account
+    """Whose budget a request uses."""
+    symbol: Callable[[Request], str | None] = _no_symbol
+    """The symbol that a request looks up, for quotas on distinct symbols."""
+    root_paths: tuple[str, ...] = ()
+    """Path prefixes, without the provider's segment, that are served too: for clients that know only a host."""
+    reset: Callable[[], None] = field(default=lambda: None)
+    """Forget sessions and the like."""
+
+
+@dataclass
+class Sandbox:
+    """Everything that the emulated providers share."""
+
+    world: World
+    kind: str = "fictional"
+    """``fictional`` or ``corpus``."""
+    corpus: Path | None = None
+    """Folder of recorded filings and answers, in the corpus world."""
+    clock: Clock = field(default_factory=Clock)
+    stats: Stats = field(default_factory=Stats)
+    faults: Faults = field(default_factory=Faults)
+    switches: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """Settings of providers that may change while the server runs (``POST /_sandbox/switches``)."""
+    universe: list[dict[str, Any]] | None = None
+    """Companies as ``{ticker, cik, name}`` when they are not the world's (a provider of the corpus sets it)."""
+    watchlist: list[str] | None = None
+    """Tickers to begin with, when they are not the world's."""
+    leases: set[int] = field(default_factory=set)
+    """Processes for which the server is kept running."""
+    limits: Limits = field(init=False)
+    providers: dict[str, Provider] = field(init=False, default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.limits = Limits(self.clock)
+
+    def switch(self, provider: str, name: str, default: Any = None) -> Any:
+        """The current value of a provider's switch."""
+        return self.switches.get(provider, {}).get(name, default)
+
+    def load(self, names: Sequence[str] = PROVIDERS) -> None:
+        """Build the providers."""
+        for name in names:
+            module = importlib.import_module(f"{__package__}.{name}")
+            self.providers[name] = module.provider(self)
+
+    def set_limits(self, wanted: Mapping[str, Any] | str) -> None:
+        """Put limits in force: ``real``, ``off``, or per provider ``real``, ``None`` or single figures.
+
+        Raises:
+            ValueError: for an unknown provider or limit.
+        """
+        if isinstance(wanted, str):
+            if wanted not in {"real", "off"}:
+                raise ValueError(f"Limits are real, off or an object, not {wanted!r}.")
+            wanted = dict.fromkeys(self.providers, wanted)
+        chosen: dict[str, Limit | None] = {}
+        for name, value in wanted.items():
+            if name not in self.providers:
+                raise ValueError(f"{name!r} is not a provider of the sandbox.")
+            real = self.providers[name].limit
+            if value == "real":
+                chosen[name] = real
+            elif value in (None, "off"):
+                chosen[name] = None
+            elif isinstance(value, Mapping):
+                chosen[name] = Limit.of(value)
+            else:
+                raise ValueError(f"The limits of {name} are real, off or an object, not {value!r}.")
+        for name, limit in chosen.items():
+            self.limits.set(name, limit)
+
+    def describe(self) -> dict[str, Any]:
+        """Who exists, as JSON types."""
+        world = self.world
+        own = [{"ticker": c.ticker, "cik": c.cik, "name": c.name} for c in world.all]
+        fictional = self.kind == "fictional"
+        note = (
+            "Fictional data: every company, person, price and filing here is invented."
+            if fictional
+            else ("Recorded data: filings and answers as their publishers gave them.")
+        )
+        return {
+            "world": self.kind,
+            "seed": world.seed,
+            "today": world.today.isoformat(),
+            "note": note,
+            "watchlist": list(world.watchlist) if self.watchlist is None else self.watchlist,
+            "active": list(world.active) if self.watchlist is None else self.watchlist[:5],
+            "indices": list(world.indices) if fictional else [],
+            "companies": own if self.universe is None else self.universe,
+        }
+
+
+class Application:
+    """The ASGI callable; ``wires`` maps an open connection to its transport, for the faults below HTTP."""
+
+    def __init__(self, sandbox: Sandbox, admin: Sequence[Route] = ()) -> None:
+        self.sandbox = sandbox
+        self.wires: dict[tuple[str, int], Wire] = {}
+        self._admin = list(admin)
+        self._rooted = [(path, p) for p in sandbox.providers.values() for path in p.root_paths]
+        self._mark = (b"x-sandbox", sandbox.kind.encode())
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] == "lifespan":
+            await _lifespan(receive, send)
+            return
+        if scope["type"] != "http":
+            return
+
+        async def marked(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message.get("headers", ()), self._mark]
+            await send(message)
+
+        path: str = scope["path"]
+        head = path.split("/", 2)[1] if path.startswith("/") else ""
+        if head == "_sandbox":
+            await self._own(scope, receive, marked)
+        elif (provider := self.sandbox.providers.get(head)) is not None:
+            await self._provide(provider, {**scope, "root_path": f"/{head}"}, receive, marked)
+        else:
+            for prefix, rooted in self._rooted:
+                if path.startswith(prefix):
+                    await self._provide(rooted, dict(scope), receive, marked)
+                    return
+            names = ", ".join(f"/{name}" for name in self.sandbox.providers)
+            answer = PlainTextResponse(f"The sandbox serves {names} and /_sandbox/health.\n", 404)
+            await answer(scope, receive, marked)
+
+    async def _own(self, scope: Scope, receive: Receive, send: Send) -> None:
+        route, found = _route(self._admin, scope)
+        if route is None:
+            await PlainTextResponse("The sandbox has no such switch.\n", 404)(scope, receive, send)
+        else:
+            await route.handle({**scope, **found}, receive, send)
+
+    async def _provide(self, provider: Provider, scope: Scope, receive: Receive, send: Send) -> None:
+        sandbox = self.sandbox
+        route, found = _route(provider.routes, scope)
+        endpoint = route.name if route is not None else "other"
+        scope.update(found)
+        client = tuple(scope.get("client") or ("", 0))
+        query = scope["query_string"].decode("latin-1")
+        url = f"{scope['path']}?{query}" if query else scope["path"]
+        meters = sandbox.stats.arrive(provider.name, endpoint, url, sandbox.clock.monotonic(), client)
+        told = False
+
+        def tell(status: str) -> None:
+            nonlocal told
+            if not told:
+                told = True
+                for meter in meters:
+                    meter.statuses[status] += 1
+
+        async def counted(message: Message) -> None:
+            if message["type"] == "http.response.start" and rule is None:
+                tell(str(message["status"]))
+            await send(message)
+
+        async def proper(out: Send) -> None:
+            await self._answer(provider, route, scope, receive, out)
+
+        delay, rule = sandbox.faults.pick(provider.name, endpoint, url)
+        if delay:
+            await asyncio.sleep(delay)
+        if rule is None:
+            await proper(counted)
+            tell("disconnected")
+            return
+        status = ""
+
+        async def observed(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = str(message["status"])
+            await send(message)
+
+        for meter in meters:
+            meter.faults += 1
+        call = Call(
+            send=observed,
+            receive=receive,
+            wire=self.wires.get(client),
+            proper=proper,
+            limited=lambda: provider.limited(rule.params.get("window", "second")),
+            blocked=lambda: provider.limited("block"),
+        )
+        word: str | None = rule.kind
+        try:
+            word = await act(rule, call)
+        finally:
+            tell(word or status)
+
+    async def _answer(
+        self, provider: Provider, route: Route | None, scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        """What the provider says when no fault strikes: a refusal by limit, or the answer."""
+        started = False
+
+        async def noted(message: Message) -> None:
+            nonlocal started
+            started = True
+            await send(message)
+
+        request = Request(scope, receive)
+        try:
+            refused = self.sandbox.limits.check(provider.name, provider.account(request), provider.symbol(request))
+            if refused is not None:
+                await provider.limited(refused)(scope, receive, noted)
+            elif route is None:
+                await provider.not_found(request)(scope, receive, noted)
+            else:
+                await route.handle(scope, receive, noted)
+        except Exception:  # noqa: BLE001 - a server answers 500 and goes on
+            traceback.print_exc(file=sys.stderr)
+            if not started:
+                await PlainTextResponse("The sandbox failed; its log says why.\n", 500)(scope, receive, send)
+
+
+def _route(routes: Sequence[Route], scope: Scope) -> tuple[Route | None, Scope]:
+    """The first route that fits path and method, else one that fits the path, with what it adds to the scope."""
+    partial: tuple[Route | None, Scope] = (None, {})
+    for route in routes:
+        match, found = route.matches(scope)
+        if match is Match.FULL:
+            return route, dict(found)
+        if match is Match.PARTIAL and partial[0] is None:
+            partial = (route, dict(found))
+    return partial
+
+
+async def _lifespan(receive: Receive, send: Send) -> None:
+    while True:
+        message = await receive()
+        await send({"type": f"{message['type']}.complete"})
+        if message["type"] == "lifespan.shutdown":
+            return
+
+
+def build(
+    *,
+    kind: str = "fictional",
+    seed: int = 7,
+    companies: int = 12,
+    today: dt.date | None = None,
+    corpus: Path | None = None,
+    limits: Mapping[str, Any] | str = "off",
+    providers: Sequence[str] = PROVIDERS,
+) -> Sandbox:
+    """Put a sandbox together: the world, then every provider over it."""
+    sandbox = Sandbox(world=World(seed, companies, today), kind=kind, corpus=corpus)
+    sandbox.load(providers)
+    sandbox.set_limits(limits)
+    return sandbox

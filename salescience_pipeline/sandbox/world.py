@@ -1,0 +1,429 @@
+"""The fictional market that every emulated provider answers from: companies, sessions, prices, splits, dividends.
+
+One seed gives one market, for ever: the price of a day depends on seed, ticker and day, never on ``today`` nor on how
+many companies there are. Nothing is generated before it is asked for, and a month of one company can be had without the
+months before it. What does not belong here: wire formats, filings, HTTP.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+import random
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from zoneinfo import ZoneInfo
+
+from salescience_pipeline.sandbox import nyse
+from salescience_pipeline.sandbox.companies import (
+    Company,
+    FormerName,
+    Officer,
+    chance,
+    etfs,
+    operating_companies,
+    split_schedule,
+)
+
+__all__ = ["Bar", "Company", "FormerName", "Officer", "PriceEvent", "World", "new_york_today"]
+
+NOTE = "Fictional data: companies, people, prices and filings are invented by the sandbox and describe nobody."
+PRICES_FROM = dt.date(2015, 1, 1)
+"""First day of the price paths, in the exchange's own dates; a company listed later starts later."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One session of one security, as traded on that day (not adjusted).
+
+    Prices in the company's currency per share, ``volume`` in shares, ``div_cash`` in currency per share with its
+    ex-date on this day (0 if none), ``split_factor`` new shares per old share taking effect this day (1 if none).
+    """
+
+    date: dt.date
+    open: float
+    high: float
+    low: float
+    close: float
+    volume: int
+    div_cash: float = 0.0
+    split_factor: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class PriceEvent:
+    """Something that happened to a security on a day; ``value`` is a split factor or a dividend per share."""
+
+    kind: str
+    """``split``, ``dividend`` or ``delisting`` (then ``date`` is the last session and ``value`` is ignored)."""
+    ticker: str
+    date: dt.date
+    value: float = 0.0
+
+
+def new_york_today() -> dt.date:
+    """The current date in New York."""
+    return dt.datetime.now(ZoneInfo("America/New_York")).date()
+
+
+@dataclass(frozen=True, slots=True)
+class _Nature:
+    """What drives one price path: yearly drift, monthly and daily volatility, beta to the market, dividend yield."""
+
+    drift: float
+    monthly: float
+    daily: float
+    beta: float
+    dividend_yield: float
+    dividend_month: int
+    turnover: float
+
+
+class World:
+    """One fictional market.
+
+    Args:
+        seed: chooses the market.
+        companies: number of operating companies; the first ones of any two worlds of one seed are the same.
+        today: the date on which the market is looked at; the real date in New York when not given.
+        today_closed: whether the session of ``today`` is over, so that its bar exists.
+    """
+
+    def __init__(
+        self, seed: int = 7, companies: int = 12, today: dt.date | None = None, *, today_closed: bool = False
+    ) -> None:
+        self.seed = seed
+        self.today = today or new_york_today()
+        self.today_closed = today_closed
+        self.companies: tuple[Company, ...] = operating_companies(seed, companies)
+        self.etfs: tuple[Company, ...] = etfs()
+        self._by_ticker = {company.ticker: company for company in (*self.companies, *self.etfs)}
+        self._by_cik = {company.cik: company for company in (*self.companies, *self.etfs)}
+        self._events: tuple[PriceEvent, ...] = ()
+        self._months: dict[tuple[str, int, int], list[Bar]] = {}
+        self._schedules: dict[str, tuple[dict[dt.date, float], dict[dt.date, float]]] = {}
+        self.version = 0
+        """Rises with every added event, so that a cache built on this world knows when it is stale."""
+
+    @property
+    def all(self) -> tuple[Company, ...]:
+        """Operating companies, then index funds."""
+        return (*self.companies, *self.etfs)
+
+    @property
+    def indices(self) -> tuple[str, ...]:
+        """Tickers of the index funds."""
+        return tuple(fund.ticker for fund in self.etfs)
+
+    @property
+    def watchlist(self) -> tuple[str, ...]:
+        """Listed operating companies, except those kept back so that a user has something to add."""
+        return tuple(c.ticker for c in self.companies if not c.spare and self.delisted(c) is None)
+
+    @property
+    def active(self) -> tuple[str, ...]:
+        """The first half of the watchlist, one hundred at most."""
+        return self.watchlist[: min(100, (len(self.watchlist) + 1) // 2)]
+
+    @property
+    def events(self) -> tuple[PriceEvent, ...]:
+        """Events added by hand, oldest first by the time of adding (the built-in ones show in the bars)."""
+        return self._events
+
+    @property
+    def last_session(self) -> dt.date:
+        """The newest session that has bars."""
+        if self.today_closed and nyse.is_session(self.today):
+            return self.today
+        return nyse.previous_session(self.today)
+
+    def company(self, ticker: str) -> Company | None:
+        """The company or fund with ``ticker`` (any case; a dash before the class is read as a dot), or ``None``."""
+        return self._by_ticker.get(ticker.upper().replace("-", "."))
+
+    def by_cik(self, cik: int) -> Company | None:
+        """The company or fund with this CIK, or ``None``."""
+        return self._by_cik.get(cik)
+
+    def delisted(self, company: Company) -> dt.date | None:
+        """The last session of ``company`` if it lies before today, an added delisting included."""
+        dates = [e.date for e in self._events if e.kind == "delisting" and e.ticker == company.ticker]
+        if company.delisted is not None:
+            dates.append(company.delisted)
+        last = min(dates, default=None)
+        return last if last is not None and last < self.today else None
+
+    def sessions(self, first: dt.date, last: dt.date) -> list[dt.date]:
+        """Trading days of the exchange from ``first`` to ``last``, both included."""
+        return nyse.sessions(first, last)
+
+    def first_date(self, company: Company) -> dt.date:
+        """The first session with a bar."""
+        return nyse.next_session(max(company.listed, PRICES_FROM))
+
+    def last_date(self, company: Company) -> dt.date:
+        """The last session with a bar, as seen today."""
+        last = self.delisted(company)
+        return self.last_session if last is None else min(last, self.last_session)
+
+    def add_event(self, event: PriceEvent) -> None:
+        """Add a split, a dividend or a delisting; every provider shows it from now on.
+
+        Raises:
+            ValueError: for an unknown kind or ticker, a day without a session, or a value that is not positive.
+        """
+        if event.kind not in {"split", "dividend", "delisting"}:
+            raise ValueError(f"{event.kind!r} is not an event of prices: use split, dividend or delisting.")
+        company = self.company(event.ticker)
+        if company is None:
+            raise ValueError(f"{event.ticker!r} is not a security of this world.")
+        if not nyse.is_session(event.date):
+            raise ValueError(f"{event.date} is not a trading day.")
+        if event.kind != "delisting" and not (math.isfinite(event.value) and event.value > 0):
+            raise ValueError(f"The value of a {event.kind} must be a positive number.")
+        self._events = (*self._events, replace(event, ticker=company.ticker))
+        self._forget()
+
+    def clear_events(self) -> None:
+        """Take back every event that was added by hand."""
+        self._events = ()
+        self._forget()
+
+    def _forget(self) -> None:
+        self._months.clear()
+        self._schedules.clear()
+        self.version += 1
+
+    # -- prices ---------------------------------------------------------------------------------------------------
+
+    def bars(self, ticker: str, first: dt.date, last: dt.date) -> list[Bar]:
+        """The sessions of ``ticker`` from ``first`` to ``last`` (both included), oldest first, as traded.
+
+        An unknown ticker and a range without sessions give an empty list.
+        """
+        company = self.company(ticker)
+        if company is None:
+            return []
+        first, last = max(first, self.first_date(company)), min(last, self.last_date(company))
+        bars: list[Bar] = []
+        year, month = first.year, first.month
+        while (year, month) <= (last.year, last.month):
+            bars.extend(self._month(company, year, month))
+            year, month = (year, month + 1) if month < 12 else (year + 1, 1)
+        return [bar for bar in bars if first <= bar.date <= last] if bars else []
+
+    def close_on(self, ticker: str, date: dt.date) -> float | None:
+        """The close as traded on ``date``, or ``None`` when there is no bar."""
+        bars = self.bars(ticker, date, date)
+        return bars[0].close if bars else None
+
+    def splits(self, ticker: str) -> dict[dt.date, float]:
+        """Splits up to the last bar: date to factor (4.0 is four for one), oldest first."""
+        return self._until_now(ticker, 0)
+
+    def dividends(self, ticker: str) -> dict[dt.date, float]:
+        """Cash dividends up to the last bar: ex-date to amount per share as paid, oldest first."""
+        return self._until_now(ticker, 1)
+
+    def upcoming_dividend(self, ticker: str) -> tuple[dt.date, float] | None:
+        """The first dividend after the last bar, if the company pays any."""
+        company = self.company(ticker)
+        if company is None or self.delisted(company) is not None:
+            return None
+        last = self.last_date(company)
+        return next(((day, cash) for day, cash in self._schedule(company)[1].items() if day > last), None)
+
+    def shares_on(self, ticker: str, date: dt.date) -> int:
+        """Shares outstanding on ``date``: the number at listing times the splits since."""
+        company = self.company(ticker)
+        if company is None:
+            return 0
+        return round(company.shares * self._factor(company, date))
+
+    def _until_now(self, ticker: str, which: int) -> dict[dt.date, float]:
+        company = self.company(ticker)
+        if company is None:
+            return {}
+        first, last = self.first_date(company), self.last_date(company)
+        return {day: value for day, value in self._schedule(company)[which].items() if first <= day <= last}
+
+    def _schedule(self, company: Company) -> tuple[dict[dt.date, float], dict[dt.date, float]]:
+        """All splits and all dividends of a company, also those that lie ahead, sorted by day."""
+        known = self._schedules.get(company.ticker)
+        if known is not None:
+            return known
+        splits = {nyse.next_session(day): factor for day, factor in split_schedule(self.seed, company)}
+        for event in self._events:
+            if event.ticker == company.ticker and event.kind == "split":
+                splits[event.date] = splits.get(event.date, 1.0) * event.value
+        splits = dict(sorted(splits.items()))
+        dividends: dict[dt.date, float] = {}
+        nature = _nature(self.seed, company)
+        if nature.dividend_yield > 0:
+            dividends.update(self._regular_dividends(company, nature, splits))
+        for event in self._events:
+            if event.ticker == company.ticker and event.kind == "dividend":
+                dividends[event.date] = round(dividends.get(event.date, 0.0) + event.value, 6)
+        self._schedules[company.ticker] = schedule = (splits, dict(sorted(dividends.items())))
+        return schedule
+
+    def _regular_dividends(
+        self, company: Company, nature: _Nature, splits: dict[dt.date, float]
+    ) -> Iterable[tuple[dt.date, float]]:
+        """Quarterly dividends: a quarter of the yield on the price level with which the year began."""
+        first = self.first_date(company)
+        for year in range(first.year, self.today.year + 2):
+            level = math.exp(_level(self.seed, company, nature, year, 1))
+            for quarter in range(4):
+                month = nature.dividend_month + 3 * quarter
+                day = nyse.next_session(dt.date(year, month, 6 + nature.dividend_month))
+                factor = math.prod(f for split, f in splits.items() if split <= day)
+                cash = max(0.01, round(level * nature.dividend_yield / 4 / factor, 2))
+                if day > first:
+                    yield day, cash
+
+    def _factor(self, company: Company, date: dt.date) -> float:
+        """Shares on ``date`` for one share at listing."""
+        return math.prod(factor for day, factor in self._schedule(company)[0].items() if day <= date)
+
+    def _month(self, company: Company, year: int, month: int) -> list[Bar]:
+        key = (company.ticker, year, month)
+        bars = self._months.get(key)
+        if bars is None:
+            bars = self._months[key] = self._generate(company, year, month)
+        return bars
+
+    def _generate(self, company: Company, year: int, month: int) -> list[Bar]:
+        """All sessions of one month, also those after today: a bridge between the levels of two month ends."""
+        splits, dividends = self._schedule(company)
+        nature = _nature(self.seed, company)
+        days = _sessions_of_month(year, month)
+        path, step = _daily_path(self.seed, company, nature, year, month)
+        bars = []
+        previous = path[0]
+        for day, level, (gap, up, down, busy) in zip(days, path[1:], step, strict=True):
+            factor = self._factor(company, day) if splits else 1.0
+            start = math.exp(previous + gap)
+            end = math.exp(level)
+            high = max(start, end) * (1 + up)
+            low = min(start, end) * (1 - down)
+            volume = int(company.shares * factor * nature.turnover * busy)
+            bars.append(
+                Bar(
+                    date=day,
+                    open=_price(start / factor),
+                    high=_price(high / factor),
+                    low=_price(low / factor),
+                    close=_price(end / factor),
+                    volume=volume,
+                    div_cash=dividends.get(day, 0.0),
+                    split_factor=splits.get(day, 1.0),
+                )
+            )
+            previous = level
+        return bars
+
+
+def _price(value: float) -> float:
+    """A price in cents, never below one cent."""
+    return max(0.01, round(value, 2))
+
+
+@lru_cache(maxsize=4096)
+def _sessions_of_month(year: int, month: int) -> tuple[dt.date, ...]:
+    last = dt.date(year + month // 12, month % 12 + 1, 1) - dt.timedelta(days=1)
+    return tuple(nyse.sessions(dt.date(year, month, 1), last))
+
+
+def _nature(seed: int, company: Company) -> _Nature:
+    if company.kind == "etf":
+        return _Nature(0.01, 0.004, 0.0015, 1.0, 0.014, 3, 0.01)
+    return _drawn_nature(seed, company.ticker, company.pays_dividend)
+
+
+@lru_cache(maxsize=20_000)
+def _drawn_nature(seed: int, ticker: str, pays_dividend: bool | None) -> _Nature:
+    rng = chance(seed, "nature", ticker)
+    drawn = rng.random() < 0.6
+    pays = drawn if pays_dividend is None else pays_dividend
+    return _Nature(
+        drift=rng.uniform(-0.01, 0.08),
+        monthly=rng.uniform(0.03, 0.07),
+        daily=rng.uniform(0.008, 0.02),
+        beta=rng.uniform(0.6, 1.3),
+        dividend_yield=rng.uniform(0.008, 0.035) if pays else 0.0,
+        dividend_month=rng.randint(1, 3),
+        turnover=rng.uniform(0.002, 0.009),
+    )
+
+
+def _months_since_start(year: int, month: int) -> int:
+    return (year - PRICES_FROM.year) * 12 + month - 1
+
+
+@lru_cache(maxsize=64)
+def _market_months(seed: int, upto: int) -> tuple[float, ...]:
+    """Log level of the whole market at the start of month 0, 1, ... ``upto`` (months since January 2015)."""
+    rng = chance(seed, "market")
+    levels = [0.0]
+    for _ in range(upto):
+        levels.append(levels[-1] + 0.006 - 0.01 * (levels[-1] - 0.006 * len(levels)) + rng.gauss(0, 0.035))
+    return tuple(levels)
+
+
+@lru_cache(maxsize=20_000)
+def _own_months(seed: int, ticker: str, sigma: float, upto: int) -> tuple[float, ...]:
+    """The company's own log deviation at each month start; drawn back towards zero so that no path runs away."""
+    rng = chance(seed, "months", ticker)
+    levels = [0.0]
+    for _ in range(upto):
+        levels.append(0.985 * levels[-1] + rng.gauss(0, sigma))
+    return tuple(levels)
+
+
+def _level(seed: int, company: Company, nature: _Nature, year: int, month: int) -> float:
+    """Log price at the start of a month, splits ignored, in currency per share at listing."""
+    k = max(0, _months_since_start(year, month))
+    # Whole decades are drawn at once: one cached draw serves every month, and a longer one starts the same way.
+    upto = (k // 120 + 1) * 120
+    market = _market_months(seed, upto)[k]
+    own = _own_months(seed, company.ticker, nature.monthly, upto)[k]
+    return math.log(company.base_price) + nature.drift * k / 12 + nature.beta * market + own
+
+
+def _bridge(rng: random.Random, start: float, end: float, n: int, sigma: float) -> list[float]:
+    """A random walk of ``n`` steps pinned at both ends; ``n + 1`` values."""
+    walk = [0.0]
+    for _ in range(n):
+        walk.append(walk[-1] + rng.gauss(0, sigma))
+    tail = walk[-1]
+    return [start + (end - start) * i / n + value - tail * i / n for i, value in enumerate(walk)]
+
+
+@lru_cache(maxsize=512)
+def _market_days(seed: int, year: int, month: int) -> tuple[float, ...]:
+    """What the whole market does within a month, as a log deviation that starts and ends at zero."""
+    return tuple(
+        _bridge(chance(seed, "market days", year, month), 0.0, 0.0, len(_sessions_of_month(year, month)), 0.007)
+    )
+
+
+def _daily_path(
+    seed: int, company: Company, nature: _Nature, year: int, month: int
+) -> tuple[list[float], list[tuple[float, float, float, float]]]:
+    """Log closes of a month (first value: the close before it) and per day: gap, reach up, reach down, busyness."""
+    n = len(_sessions_of_month(year, month))
+    rng = chance(seed, "days", company.ticker, year, month)
+    start = _level(seed, company, nature, year, month)
+    end = _level(seed, company, nature, year + month // 12, month % 12 + 1)
+    path = _bridge(rng, start, end, n, nature.daily)
+    if nature.beta:
+        shared = _market_days(seed, year, month)
+        path = [own + nature.beta * market for own, market in zip(path, shared, strict=True)]
+    third = nature.daily / 3
+    steps = [
+        (rng.gauss(0, third), abs(rng.gauss(0, third)), abs(rng.gauss(0, third)), math.exp(rng.gauss(0, 0.35)))
+        for _ in range(n)
+    ]
+    return path, steps
