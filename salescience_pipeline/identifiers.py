@@ -156,9 +156,23 @@ class TableName(_Identifier):
     """``<layer>_<source>__<what>``: asset key, Delta folder, DuckDB table, dbt source and docs anchor in one word."""
 
     __slots__ = ()
-    pattern = re.compile(r"(raw|core|doc|mart|ops)_[a-z0-9]+__[a-z][a-z0-9_]*", re.ASCII)
+    pattern = re.compile(r"(raw|core|doc|mart|ops)_[a-z0-9]{1,32}__[a-z][a-z0-9_]{0,63}", re.ASCII)
     kind = "a table name"
     hint = "<layer>_<source>__<what> in lower case, the layer one of raw, core, doc, mart, ops"
+
+
+class Sha256(_Identifier):
+    """A SHA-256 digest in lower-case hexadecimal: the name of a body in the archive."""
+
+    __slots__ = ()
+    pattern = re.compile(r"[0-9a-f]{64}", re.ASCII)
+    kind = "a SHA-256 digest"
+    hint = "64 hexadecimal digits in lower case"
+
+    @classmethod
+    def normalise(cls, text: str) -> str:
+        """Nothing is normalised: one digest has one spelling."""
+        return text
 
 
 def parse_date(text: str) -> dt.date:

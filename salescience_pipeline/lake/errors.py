@@ -1,0 +1,103 @@
+"""The errors of the lake: one sentence each, with a class that says what a caller can do about it."""
+
+from __future__ import annotations
+
+import errno
+import sqlite3
+
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+
+
+class LakeError(Exception):
+    """Anything the lake refuses or cannot do."""
+
+
+class CorruptBlob(LakeError):
+    """A stored body is missing or does not have the bytes its digest promises; fetch it again and it heals."""
+
+    def __init__(self, sha256: str, why: str) -> None:
+        """Name the digest, so that the answer can be found and fetched again."""
+        super().__init__(f"The archived body {sha256} is damaged: {why}.")
+        self.sha256 = sha256
+
+
+class StorageFull(LakeError):
+    """The disk, a quota or a file-size limit is exhausted; nothing of the write is visible."""
+
+
+class StorageFailed(LakeError):
+    """The disk or its file system failed in another way; nothing of the write is visible."""
+
+
+class UnknownTable(LakeError):
+    """A table name that the catalogue does not hold."""
+
+
+class BadRows(LakeError, ValueError):
+    """Rows that the catalogue forbids; nothing was written."""
+
+    def __init__(self, table: str, message: str, columns: tuple[str, ...] = ()) -> None:
+        """Name the table and the columns at fault."""
+        super().__init__(f"{table}: {message}")
+        self.table, self.columns = table, columns
+
+
+class MissingColumn(BadRows):
+    """A column of the catalogue is not there."""
+
+
+class UnknownColumn(BadRows):
+    """A column that the catalogue does not hold."""
+
+
+class WrongType(BadRows):
+    """A column has another type than the catalogue says."""
+
+
+class NullInRequired(BadRows):
+    """A null where the catalogue requires a value."""
+
+
+class DuplicateKey(BadRows):
+    """Two rows of one write have the same key."""
+
+
+class OutsideSlice(BadRows):
+    """A row lies outside the slice that the write says it covers."""
+
+
+class BadFilter(LakeError, ValueError):
+    """A filter or slice names a column that the table does not have, or a value of another type."""
+
+
+class WriteConflict(LakeError):
+    """Other writers kept winning until the attempts were used up; nothing of this write is visible."""
+
+
+class SchemaConflict(LakeError):
+    """The stored table has columns that the catalogue does not allow it to have."""
+
+
+class NothingPublished(LakeError):
+    """There is no warehouse yet."""
+
+
+class NotPublishable(LakeError):
+    """A build that is not a finished, readable DuckDB file; what was published before stays."""
+
+
+def storage_error(error: OSError | sqlite3.Error, doing: str) -> LakeError:
+    """The lake's error for one of the operating system's or SQLite's.
+
+    Args:
+        error: What was raised.
+        doing: What was being done, as the end of a sentence ("storing an answer").
+    """
+    if isinstance(error, OSError):
+        full = error.errno in _FULL
+        reason = error.strerror or type(error).__name__
+    else:
+        full = getattr(error, "sqlite_errorname", "") == "SQLITE_FULL"
+        reason = str(error)
+    kind = StorageFull if full else StorageFailed
+    return kind(f"The lake failed while {doing}: {reason}; nothing of it was kept.")
