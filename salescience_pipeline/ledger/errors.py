@@ -1,0 +1,7 @@
+"""What can be wrong with the ledger itself. Each message is one sentence without the password of the database."""
+
+from __future__ import annotations
+
+
+class LedgerError(Exception):
+    """The service database cannot be used as asked."""

@@ -1,0 +1,113 @@
+"""The ledger as one object: opened by address, migrated, with everything it offers behind plain attributes.
+
+What does not belong here: statements; each table's own module has them.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
+
+from sqlalchemy import Engine, select
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session
+
+from salescience_pipeline.ledger.engine import make_engine, reading
+from salescience_pipeline.ledger.errors import LedgerError
+from salescience_pipeline.ledger.gate_store import PostgresGateStore, SqliteGateStore, gate_store
+from salescience_pipeline.ledger.migrate import upgrade
+from salescience_pipeline.ledger.models import ProviderGate
+from salescience_pipeline.ledger.watchlist import Watchlist
+
+
+@dataclass(frozen=True, slots=True)
+class GateStatus:
+    """A provider's gate row for people: moments in UTC, None for what does not hold now."""
+
+    provider: str
+    breaker: str
+    failures: int
+    open_count: int
+    next_slot: dt.datetime | None
+    paused_until: dt.datetime | None
+    blocked_until: dt.datetime | None
+    quota_until: dt.datetime | None
+    open_until: dt.datetime | None
+    used: dict[str, tuple[dt.datetime, int]]
+    """Window -> its begin and the requests counted in it, for the windows that the plan limits."""
+
+
+class Ledger:
+    """The service database of one world."""
+
+    def __init__(self, engine: Engine) -> None:
+        """Use a database that is migrated already; :meth:`open` is the usual way."""
+        self.engine = engine
+        self.gate_store: SqliteGateStore | PostgresGateStore = gate_store(engine)
+        self.watchlist = Watchlist(engine)
+
+    @classmethod
+    def open(cls, url: str) -> Self:
+        """Open the database at ``url`` (see ``Settings.ledger_url``) and bring it to the current shape.
+
+        Safe to call from any number of processes at once; an empty database is filled once.
+
+        Raises:
+            LedgerError: when it cannot be reached, is newer than this software, or ``url`` is of another kind.
+        """
+        engine = make_engine(url)
+        try:
+            upgrade(engine)
+        except OperationalError as error:
+            engine.dispose()
+            where = engine.url.render_as_string(hide_password=True)
+            raise LedgerError(f"The ledger at {where} cannot be opened.") from error
+        except LedgerError:
+            engine.dispose()
+            raise
+        return cls(engine)
+
+    def gate_rows(self) -> tuple[GateStatus, ...]:
+        """The gates of all providers that were ever asked, by name."""
+        now = self.gate_store.now()
+        with Session(reading(self.engine)) as session:
+            rows = session.scalars(select(ProviderGate).order_by(ProviderGate.provider))
+            return tuple(_status(row, now) for row in rows)
+
+    def close(self) -> None:
+        """Close all connections."""
+        self.gate_store.close()
+        self.engine.dispose()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def _status(row: ProviderGate, now: float) -> GateStatus:
+    def ahead(moment: float) -> dt.datetime | None:
+        return dt.datetime.fromtimestamp(moment, dt.UTC) if moment > now else None
+
+    starts = {window: getattr(row, f"{window}_start") for window in ("minute", "hour", "day", "month")}
+    return GateStatus(
+        provider=row.provider,
+        breaker=row.breaker,
+        failures=row.failures,
+        open_count=row.open_count,
+        next_slot=ahead(row.tat),
+        paused_until=ahead(row.paused_until),
+        blocked_until=ahead(row.blocked_until),
+        quota_until=ahead(row.quota_until),
+        open_until=ahead(row.open_until),
+        used={
+            window: (dt.datetime.fromtimestamp(start, dt.UTC), getattr(row, f"{window}_used"))
+            for window, start in starts.items()
+            if start
+        },
+    )

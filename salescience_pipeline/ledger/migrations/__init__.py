@@ -1,0 +1,1 @@
+"""Alembic's folder: ``env`` runs the revisions in ``versions`` on the connection that ``migrate`` hands over."""

@@ -1,0 +1,126 @@
+"""The ledger's tables as SQLAlchemy models; ``migrations`` brings a database to this shape.
+
+A table says who writes it. What does not belong here: queries and rules.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+from sqlalchemy import Date, DateTime, Dialect, Float, Index, Integer, MetaData, String, text
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.types import TypeDecorator
+
+
+class UtcDateTime(TypeDecorator[dt.datetime]):
+    """An aware moment; stored as ``timestamptz`` in PostgreSQL and as naive UTC in SQLite, aware again when read."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: dt.datetime | None, dialect: Dialect) -> dt.datetime | None:
+        """Refuse what has no zone: it would mean something else on every machine."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("A moment without a time zone cannot be stored.")
+        value = value.astimezone(dt.UTC)
+        return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> dt.datetime | None:  # noqa: ARG002 - SQLAlchemy's signature
+        """Give the zone back."""
+        if not isinstance(value, dt.datetime):
+            return None
+        return value.replace(tzinfo=dt.UTC) if value.tzinfo is None else value.astimezone(dt.UTC)
+
+
+class Base(DeclarativeBase):
+    """All tables; constraints are named by rule, so that migrations can name them too."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+
+
+class ProviderGate(Base):
+    """One row per provider: the fields of ``clients.gate_steps.GateState``, written under the row's lock."""
+
+    __tablename__ = "provider_gate"
+
+    provider: Mapped[str] = mapped_column(String(63), primary_key=True)
+    tat: Mapped[float] = mapped_column(Float(53))
+    paused_until: Mapped[float] = mapped_column(Float(53))
+    throttled: Mapped[int] = mapped_column(Integer)
+    blocked_until: Mapped[float] = mapped_column(Float(53))
+    quota_until: Mapped[float] = mapped_column(Float(53))
+    breaker: Mapped[str] = mapped_column(String(16))
+    failures: Mapped[int] = mapped_column(Integer)
+    successes: Mapped[int] = mapped_column(Integer)
+    changed_at: Mapped[float] = mapped_column(Float(53))
+    open_until: Mapped[float] = mapped_column(Float(53))
+    open_count: Mapped[int] = mapped_column(Integer)
+    probe_holder: Mapped[str] = mapped_column(String(63))
+    probe_until: Mapped[float] = mapped_column(Float(53))
+    minute_start: Mapped[float] = mapped_column(Float(53))
+    minute_used: Mapped[int] = mapped_column(Integer)
+    hour_start: Mapped[float] = mapped_column(Float(53))
+    hour_used: Mapped[int] = mapped_column(Integer)
+    day_start: Mapped[float] = mapped_column(Float(53))
+    day_used: Mapped[int] = mapped_column(Integer)
+    month_start: Mapped[float] = mapped_column(Float(53))
+    month_used: Mapped[int] = mapped_column(Integer)
+
+
+class ProviderSymbol(Base):
+    """The distinct symbols asked for in a month, where a plan limits their number; written with the gate row."""
+
+    __tablename__ = "provider_symbol"
+
+    provider: Mapped[str] = mapped_column(String(63), primary_key=True)
+    month: Mapped[dt.date] = mapped_column(Date, primary_key=True)
+    symbol: Mapped[str] = mapped_column(String(63), primary_key=True)
+
+
+class WatchlistEntry(Base):
+    """A ticker in a scope from ``valid_from`` until before ``valid_to`` (open: NULL); rows are never deleted."""
+
+    __tablename__ = "watchlist"
+    _open_shared = text("valid_to IS NULL AND organization_id IS NULL")
+    _open_owned = text("valid_to IS NULL AND organization_id IS NOT NULL")
+    __table_args__ = (
+        # Two processes may add the same ticker at once; the database keeps one open entry. NULLs are never equal,
+        # so the shared list (no organisation) needs an index of its own.
+        Index(
+            "uq_watchlist_open_shared",
+            "scope",
+            "ticker",
+            unique=True,
+            sqlite_where=_open_shared,
+            postgresql_where=_open_shared,
+        ),
+        Index(
+            "uq_watchlist_open_owned",
+            "organization_id",
+            "scope",
+            "ticker",
+            unique=True,
+            sqlite_where=_open_owned,
+            postgresql_where=_open_owned,
+        ),
+    )
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    organization_id: Mapped[str | None] = mapped_column(String(63))
+    scope: Mapped[str] = mapped_column(String(31))
+    ticker: Mapped[str] = mapped_column(String(15))
+    valid_from: Mapped[dt.datetime] = mapped_column(UtcDateTime)
+    valid_to: Mapped[dt.datetime | None] = mapped_column(UtcDateTime)
+    added_by: Mapped[str] = mapped_column(String(127))
+    removed_by: Mapped[str | None] = mapped_column(String(127))
