@@ -14,6 +14,7 @@ from sqlalchemy import Engine, select
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
+from salescience_pipeline.ledger.completeness import Completeness
 from salescience_pipeline.ledger.engine import make_engine, reading
 from salescience_pipeline.ledger.errors import LedgerError
 from salescience_pipeline.ledger.gate_store import PostgresGateStore, SqliteGateStore, gate_store
@@ -47,6 +48,7 @@ class Ledger:
         self.engine = engine
         self.gate_store: SqliteGateStore | PostgresGateStore = gate_store(engine)
         self.watchlist = Watchlist(engine)
+        self.completeness = Completeness(engine)
 
     @classmethod
     def open(cls, url: str) -> Self:

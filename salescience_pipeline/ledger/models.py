@@ -124,3 +124,22 @@ class WatchlistEntry(Base):
     valid_to: Mapped[dt.datetime | None] = mapped_column(UtcDateTime)
     added_by: Mapped[str] = mapped_column(String(127))
     removed_by: Mapped[str | None] = mapped_column(String(127))
+
+
+class CompletenessEntry(Base):
+    """How things stand with one subject in one partition of a dataset; written by ``ledger.completeness``."""
+
+    __tablename__ = "completeness"
+
+    dataset: Mapped[str] = mapped_column(String(127), primary_key=True)
+    partition: Mapped[str] = mapped_column(String(63), primary_key=True)
+    subject: Mapped[str] = mapped_column(String(63), primary_key=True)
+    status: Mapped[str] = mapped_column(String(15))
+    rows: Mapped[int] = mapped_column(Integer)
+    checked_at: Mapped[dt.datetime] = mapped_column(UtcDateTime)
+    run_id: Mapped[str] = mapped_column(String(63))
+    source: Mapped[str] = mapped_column(String(63))
+    raw_sha256: Mapped[str] = mapped_column(String(64))
+    first_date: Mapped[dt.date | None] = mapped_column(Date)
+    last_date: Mapped[dt.date | None] = mapped_column(Date)
+    reason: Mapped[str | None] = mapped_column(String(500))

@@ -1,0 +1,89 @@
+"""What is complete and what is missing, per dataset, partition and subject: the memory of every retry.
+
+It is written after the rows that it tells about, by every run, many small batches at once; so it lives in the ledger and
+not in the lake. The marts get a copy of it as a table.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Engine, Select, select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Session
+
+from salescience_pipeline.ledger.engine import reading
+from salescience_pipeline.ledger.models import CompletenessEntry
+
+_BATCH = 500
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """How things stand with one subject in one partition of a dataset."""
+
+    dataset: str
+    partition: str
+    subject: str
+    status: str
+    rows: int
+    checked_at: dt.datetime
+    run_id: str
+    source: str
+    raw_sha256: str = ""
+    first_date: dt.date | None = None
+    last_date: dt.date | None = None
+    reason: str | None = None
+
+
+_COLUMNS = tuple(State.__slots__)
+_KEY = ("dataset", "partition", "subject")
+
+
+class Completeness:
+    """The completeness table; each call is one transaction."""
+
+    def __init__(self, engine: Engine) -> None:
+        """Use the migrated database behind ``engine``."""
+        self._engine = engine
+
+    def record(self, states: Iterable[State]) -> None:
+        """Write ``states``, each over what stood there before; the last of two with the same key wins."""
+        rows = {(state.dataset, state.partition, state.subject): state for state in states}
+        if not rows:
+            return
+        insert = postgresql.insert if self._engine.dialect.name == "postgresql" else sqlite.insert
+        statement = insert(CompletenessEntry)
+        statement = statement.on_conflict_do_update(
+            index_elements=list(_KEY),
+            set_={name: statement.excluded[name] for name in _COLUMNS if name not in _KEY},
+        )
+        values = [{name: getattr(state, name) for name in _COLUMNS} for _, state in sorted(rows.items())]
+        with self._engine.begin() as connection:
+            for start in range(0, len(values), _BATCH):
+                connection.execute(statement, values[start : start + _BATCH])
+
+    def states(
+        self, dataset: str, *, partitions: Sequence[str] | None = None, subjects: Sequence[str] | None = None
+    ) -> list[State]:
+        """The states of a dataset, narrowed to ``partitions`` and ``subjects`` where they are given."""
+        query = select(CompletenessEntry).where(CompletenessEntry.dataset == dataset)
+        wanted = [("partition", partitions), ("subject", subjects)]
+        narrowed = [(name, sorted({str(value) for value in values})) for name, values in wanted if values is not None]
+        # A database takes a bounded number of parameters; a long list is narrowed here instead.
+        here = {name: set(values) for name, values in narrowed if len(values) > _BATCH}
+        for name, values in narrowed:
+            if name not in here:
+                query = query.where(getattr(CompletenessEntry, name).in_(values))
+        return [state for state in self._read(query) if all(getattr(state, name) in here[name] for name in here)]
+
+    def all(self) -> Iterator[State]:
+        """Every state, ordered by key."""
+        yield from self._read(select(CompletenessEntry).order_by(*(getattr(CompletenessEntry, name) for name in _KEY)))
+
+    def _read(self, query: Select[tuple[CompletenessEntry]]) -> Iterator[State]:
+        with Session(reading(self._engine)) as session:
+            for row in session.scalars(query.execution_options(yield_per=2_000)):
+                yield State(**{name: getattr(row, name) for name in _COLUMNS})
