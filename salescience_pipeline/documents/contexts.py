@@ -1,0 +1,154 @@
+"""Who, when, along which dimensions, in which unit: the contexts and units of an XBRL document.
+
+Read from the bytes by their start tags; what does not belong here is the facts that refer to them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from salescience_pipeline.documents.namespaces import XBRLDI, XBRLI, DeadSpans, Scope, Scopes
+from salescience_pipeline.documents.source import Source, parse_attributes
+from salescience_pipeline.documents.xmltext import plain_text
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """One context.
+
+    Attributes:
+        id: as facts refer to it.
+        entity: the identifier, for SEC filings the ten-digit CIK.
+        scheme: URI of the identifier's scheme.
+        start: first day as written (``2024-09-29``); None for an instant and for ever.
+        end: last day, or the instant; None for ever.
+        dimensions: axis -> member, both as prefixed names; a typed member is its text, None when it is nil.
+        typed: the axes whose member is typed.
+    """
+
+    id: str
+    entity: str
+    scheme: str
+    start: str | None
+    end: str | None
+    dimensions: MappingProxyType[str, str | None] = field(default_factory=lambda: MappingProxyType({}))
+    typed: frozenset[str] = frozenset()
+
+    @property
+    def is_instant(self) -> bool:
+        """Whether the period is one moment."""
+        return self.start is None and self.end is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """One unit: the measures above and below the line, as prefixed names."""
+
+    id: str
+    numerator: tuple[str, ...]
+    denominator: tuple[str, ...] = ()
+
+    @property
+    def text(self) -> str:
+        """Local names only: ``USD``, ``USD/shares``, ``kWh*USD``."""
+        over, under = ("*".join(name.rpartition(":")[2] for name in part) for part in (self.numerator, self.denominator))
+        return f"{over}/{under}" if under else over
+
+
+_PART = re.compile(
+    rb"<(?:([\w.\-]+):)?(identifier|startDate|endDate|instant|explicitMember|typedMember)\b"
+    rb"((?:[^<>\"']|\"[^\"<]*\"|'[^'<]*')*)>([^<]*)"
+)
+_MEASURE = re.compile(rb"<(?:[\w.\-]+:)?(measure|unitNumerator|unitDenominator)\b[^<>]*>([^<]*)")
+_TYPED_END = re.compile(rb"</(?:[\w.\-]+:)?typedMember\s*>")
+_COMMENT = re.compile(rb"<!--.*?-->", re.DOTALL)
+_QUOTED = re.compile(rb"""\b(dimension|scheme)\s*=\s*(?:"([^"]*)"|'([^']*)')""")
+_NIL = re.compile(rb"""<[^<>]*?\b([\w.\-]+):nil\s*=\s*["'](?:true|1)["']""")
+
+
+def _elements(source: Source, scopes: Scopes, dead: DeadSpans, local: bytes) -> Iterator[tuple[bytes, bytes, int]]:
+    """Attributes, content and offset of every ``xbrli:<local>`` element."""
+    data = source.data
+    for prefix in scopes.prefixes_of(frozenset({XBRLI})):
+        name = (prefix.encode() + b":" if prefix else b"") + local
+        opening = re.compile(rb"<" + re.escape(name) + rb"(\s[^<>]*)>")
+        closing = b"</" + name
+        for match in opening.finditer(data):
+            if dead.hides(match.start()) or scopes.at(match.start()).prefixes.get(prefix) != XBRLI:
+                continue
+            if match[1].endswith(b"/"):
+                continue
+            end = data.find(closing, match.end())
+            if end >= 0:
+                body = data[match.end() : end]
+                yield match[1], _COMMENT.sub(b"", body) if b"<!--" in body else body, match.start()
+
+
+def read_contexts(source: Source, scopes: Scopes, dead: DeadSpans) -> dict[str, Context]:
+    """All contexts of the document by id; of a repeated id the first."""
+    found: dict[str, Context] = {}
+    for raw, body, offset in _elements(source, scopes, dead, b"context"):
+        identifier = parse_attributes(raw, source.encoding).get("id", "").strip()
+        if identifier not in found:
+            found[identifier] = _read_context(identifier, body, source.encoding, scopes.at(offset))
+    return found
+
+
+def _read_context(identifier: str, body: bytes, encoding: str, scope: Scope) -> Context:
+    entity = scheme = ""
+    start: str | None = None
+    end: str | None = None
+    dimensions: dict[str, str | None] = {}
+    typed: set[str] = set()
+    for match in _PART.finditer(body):
+        prefix, local, raw, content = match.groups()
+        namespace = scope.prefixes.get((prefix or b"").decode(), XBRLI if local[-6:] != b"Member" else XBRLDI)
+        text = plain_text(content, encoding).strip()
+        if local[-6:] == b"Member":
+            quoted = _QUOTED.search(raw)
+            if quoted is None or namespace != XBRLDI:
+                continue
+            axis = (quoted[2] or quoted[3] or b"").decode(encoding).strip()
+            if local == b"typedMember":
+                text_or_nil = _typed_value(body, match, encoding)
+                typed.add(axis)
+                dimensions[axis] = text_or_nil
+            else:
+                dimensions[axis] = text
+        elif local == b"identifier":
+            quoted = _QUOTED.search(raw)
+            entity, scheme = text, (quoted[2] or quoted[3] or b"").decode(encoding) if quoted is not None else ""
+        elif local == b"startDate":
+            start = text
+        else:
+            end = text
+    return Context(identifier, entity, scheme, start, end, MappingProxyType(dimensions), frozenset(typed))
+
+
+def _typed_value(body: bytes, match: re.Match[bytes], encoding: str) -> str | None:
+    """The text of a typed member: that of the one element inside."""
+    closing = _TYPED_END.search(body, match.end())
+    content = body[match.start(4) : closing.start() if closing is not None else len(body)]
+    nil = _NIL.search(content)
+    return None if nil is not None else plain_text(content, encoding).strip()
+
+
+def read_units(source: Source, scopes: Scopes, dead: DeadSpans) -> dict[str, Unit]:
+    """All units of the document by id; of a repeated id the first."""
+    found: dict[str, Unit] = {}
+    for raw, body, _offset in _elements(source, scopes, dead, b"unit"):
+        identifier = parse_attributes(raw, source.encoding).get("id", "").strip()
+        parts: dict[bytes, list[str]] = {b"unitNumerator": [], b"unitDenominator": []}
+        part = parts[b"unitNumerator"]
+        for local, content in _MEASURE.findall(body):
+            if local == b"measure":
+                part.append(plain_text(content, source.encoding).strip())
+            else:
+                part = parts[local]
+        found.setdefault(
+            identifier, Unit(identifier, tuple(parts[b"unitNumerator"]), tuple(parts[b"unitDenominator"]))
+        )
+    return found

@@ -1,0 +1,378 @@
+"""XBRL facts of a filing: inline (one document or a set) and plain instances, read from the bytes without a tree.
+
+One pass over the inline tags gives every fact with its bytes; contexts and units come from :mod:`contexts`. A fact that
+cannot be trusted (a prefix that nothing declares, a context that is missing, a text that its format refuses) becomes a
+:class:`Problem`, not a fact. Text blocks stay byte ranges until their value is asked for.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from decimal import Decimal, InvalidOperation
+
+from salescience_pipeline.documents.contexts import read_contexts, read_units
+from salescience_pipeline.documents.fact_model import Fact, FactSet, Footnote
+from salescience_pipeline.documents.inline import Element, XbrlReader
+from salescience_pipeline.documents.namespaces import XSI, Scope
+from salescience_pipeline.documents.source import Source
+from salescience_pipeline.documents.transform_errors import TransformError
+from salescience_pipeline.documents.transforms import Transform, find_transform
+from salescience_pipeline.documents.xmltext import plain_text, resolve_references
+
+_TRUE = (b"true", b"1")
+_XML_SPACE = " \t\r\n"
+_XML_SPACES = re.compile("[ \t\r\n]+")
+_PLAIN = re.compile(r"[0-9]+(?:\.[0-9]+)?")
+_FORMATTED_MAX = 10_000
+"""Bytes: a format rewrites a word or a number; longer content under one is a mistake."""
+_SHORT = 1000
+_REMEMBERED = 20_000
+"""Attribute values kept per document."""
+
+
+class _Unusable(Exception):
+    """A fact that has to be told as a problem: reason and message."""
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+def read_facts(sources: Source | Sequence[Source]) -> FactSet:
+    """All facts of one document or of the documents of one filing.
+
+    Documents of one filing share contexts, units and continuations, as the inline XBRL specification has it. A document
+    without XBRL gives no fact and no problem.
+
+    Args:
+        sources: one document, or the documents of an inline set in order.
+
+    Raises:
+        DocumentCorrupt: when inline elements are nested deeper than any filing nests them.
+    """
+    parts = (sources,) if isinstance(sources, Source) else tuple(sources)
+    result = FactSet(parts)
+    readers = [reader for index, source in enumerate(parts) if (reader := XbrlReader(source, index)).has_xbrl]
+    for reader in readers:
+        assert reader.scopes is not None
+        for context in read_contexts(reader.source, reader.scopes, reader.dead).values():
+            result.contexts.setdefault(context.id, context)
+        for unit in read_units(reader.source, reader.scopes, reader.dead).values():
+            result.units.setdefault(unit.id, unit)
+        result.schema_refs += reader.schema_refs()
+    continuations: dict[str, Element] = {}
+    found = [(reader, reader.elements(continuations)) for reader in readers]
+    footnotes: dict[str, list[str]] = {}
+    for reader in readers:
+        for fact_id, footnote_id in reader.footnote_arcs:
+            footnotes.setdefault(fact_id, []).append(footnote_id)
+        if reader.dropped is not None:
+            result.dropped_tags[reader.index] = reader.dropped
+    for reader, elements in found:
+        _Builder(reader, result, continuations, footnotes).build(elements)
+        result.problems += reader.problems
+    return result
+
+
+class _Builder:
+    """Turns the elements of one document into facts."""
+
+    def __init__(
+        self,
+        reader: XbrlReader,
+        result: FactSet,
+        continuations: dict[str, Element],
+        footnotes: dict[str, list[str]],
+    ) -> None:
+        assert reader.scopes is not None
+        self.reader = reader
+        self.source = reader.source
+        self.encoding = reader.source.encoding
+        self.scopes = reader.scopes
+        self.result = result
+        self.continuations = continuations
+        self.footnotes = footnotes
+        self.texts: dict[bytes, str] = {}
+        self.names: dict[bytes, tuple[str, str]] = {}
+        self.formats: dict[bytes, tuple[str, Transform]] = {}
+        self.scope: Scope | None = None
+
+    def build(self, elements: list[Element]) -> None:
+        """Append the facts and footnotes of this document to the set."""
+        self._footnotes()
+        make = self._inline_fact if self.reader.inline_prefixes else self._instance_fact
+        for element in elements:
+            scope = self.scopes.at(element.start)
+            if scope is not self.scope:
+                self.scope = scope
+                self.names.clear()
+                self.formats.clear()
+            try:
+                self.result.facts.append(make(element, scope))
+            except _Unusable as error:
+                self.reader.problem(error.reason, str(error), element.start)
+
+    def _footnotes(self) -> None:
+        for element in self.reader.footnotes:
+            attributes = element.attributes
+            identifier = self._text(attributes.get(b"id", b""))
+            text = "".join(plain_text(self.source.data[a:b], self.encoding) for _, a, b in element.pieces())
+            lang = attributes.get(b"xml:lang")
+            scope_lang = self.scopes.at(element.start).lang
+            self.result.footnotes[identifier] = Footnote(
+                identifier,
+                " ".join(text.split()),
+                self._text(lang) if lang is not None else scope_lang,
+                element.start,
+                element.end,
+                self.reader.index,
+            )
+
+    def _text(self, raw: bytes) -> str:
+        """The value of an attribute, trimmed; the few values that a document repeats are kept."""
+        text = self.texts.get(raw)
+        if text is None:
+            text = raw.decode(self.encoding, "replace")
+            text = (resolve_references(text) if "&" in text else text).strip()
+            if len(self.texts) < _REMEMBERED:
+                self.texts[raw] = text
+        return text
+
+    def _optional(self, raw: bytes | None) -> str | None:
+        return self._text(raw) if raw is not None else None
+
+    def _name(self, raw: bytes, scope: Scope) -> tuple[str, str]:
+        """The prefixed name and its namespace.
+
+        Raises:
+            _Unusable: when nothing declares the prefix.
+        """
+        known = self.names.get(raw)
+        if known is None:
+            name = self._text(raw)
+            prefix, _, local = name.rpartition(":")
+            namespace = scope.prefixes.get(prefix)
+            if not local or namespace is None:
+                raise _Unusable("prefix", f"The name {name[:80]!r} has a prefix that nothing declares.")
+            known = self.names[raw] = (name, namespace)
+        return known
+
+    def _is_nil(self, attributes: dict[bytes, bytes], scope: Scope) -> bool:
+        """Whether an attribute ``nil`` of the schema-instance namespace is true, whatever its prefix."""
+        for name in attributes:
+            if name[-4:] == b":nil" and attributes[name] in _TRUE:
+                return scope.prefixes.get(name[:-4].decode()) == XSI
+        return False
+
+    def _inline_fact(self, element: Element, scope: Scope) -> Fact:
+        attributes = element.attributes
+        concept, namespace = self._name(attributes.get(b"name", b""), scope)
+        context = self.result.contexts.get(self._text(attributes.get(b"contextRef", b"")))
+        if context is None:
+            raise _Unusable("context", f"{concept} refers to a context that does not exist.")
+        numeric = element.local != b"nonNumeric"
+        nil = self._is_nil(attributes, scope)
+        unit = None
+        if numeric:
+            unit = self.result.units.get(self._text(attributes.get(b"unitRef", b"")))
+            if unit is None:
+                raise _Unusable("unit", f"{concept} refers to a unit that does not exist.")
+        raw_format = attributes.get(b"format")
+        format_name, transform = self._format(raw_format, scope) if raw_format is not None and not nil else (None, None)
+        ranges = self._ranges(element)
+        escaped = attributes.get(b"escape") in _TRUE
+        value: str | None
+        if nil:
+            value = ""
+        elif element.local == b"fraction":
+            value = self._fraction(element)
+        elif numeric:
+            value = self._number(ranges, attributes, transform)
+        elif transform is not None:
+            value = self._transformed(ranges, transform)
+        else:
+            value = None
+        identifier = self._optional(attributes.get(b"id"))
+        references = self.footnotes.get(identifier, []) if identifier else []
+        lang = None if numeric else self._optional(attributes.get(b"xml:lang")) or scope.lang
+        return Fact(
+            concept,
+            namespace,
+            context,
+            unit,
+            self._optional(attributes.get(b"decimals")) if numeric else None,
+            self._optional(attributes.get(b"precision")) if numeric else None,
+            nil,
+            lang,
+            format_name if raw_format is not None else None,
+            self._optional(attributes.get(b"scale")),
+            self._optional(attributes.get(b"sign")),
+            escaped,
+            element.hidden,
+            numeric,
+            identifier,
+            len(self.result.facts),
+            element.start,
+            element.end,
+            ranges,
+            element.document,
+            tuple(references),
+            value,
+            self.result,
+        )
+
+    def _format(self, raw: bytes, scope: Scope) -> tuple[str, Transform]:
+        known = self.formats.get(raw)
+        if known is None:
+            name, namespace = self._name(raw, scope)
+            transform = find_transform(namespace, name.rpartition(":")[2])
+            if transform is None:
+                raise _Unusable("format", f"The format {name[:80]!r} is not known.")
+            known = self.formats[raw] = (name, transform)
+        return known
+
+    def _ranges(self, element: Element) -> tuple[tuple[int, int, int], ...]:
+        """The content of the element and of the chain that continues it.
+
+        Raises:
+            _Unusable: when a link of the chain is missing or the chain bites its tail.
+        """
+        following = element.attributes.get(b"continuedAt")
+        if following is None and not element.excludes:
+            return ((element.document, element.content, element.content_end),)
+        pieces = element.pieces()
+        seen: set[str] = set()
+        while following is not None:
+            identifier = following.decode("utf-8", "replace")
+            link = self.continuations.get(identifier)
+            if link is None or identifier in seen:
+                what = "does not exist" if link is None else "leads back to itself"
+                raise _Unusable("continuation", f"The continuation {identifier[:80]!r} {what}.")
+            seen.add(identifier)
+            pieces += link.pieces()
+            following = link.attributes.get(b"continuedAt")
+        return tuple(pieces)
+
+    def _content(self, ranges: tuple[tuple[int, int, int], ...]) -> str:
+        if len(ranges) == 1:
+            document, start, end = ranges[0]
+            if end - start < _SHORT:
+                source = self.result.sources[document]
+                return plain_text(source.data[start:end], source.encoding)
+        if sum(end - start for _, start, end in ranges) > _FORMATTED_MAX:
+            raise _Unusable("value", "The content is too long for a number or a formatted text.")
+        sources = self.result.sources
+        return "".join(plain_text(sources[d].data[a:b], sources[d].encoding) for d, a, b in ranges)
+
+    def _transformed(self, ranges: tuple[tuple[int, int, int], ...], transform: Transform) -> str:
+        text = self._content(ranges)
+        if not text.isascii() or not text.isalnum():
+            text = _XML_SPACES.sub(" ", text).strip(" ")
+        try:
+            return transform(text)
+        except TransformError as error:
+            raise _Unusable("value", str(error)) from error
+
+    def _number(
+        self,
+        ranges: tuple[tuple[int, int, int], ...],
+        attributes: dict[bytes, bytes],
+        transform: Transform | None,
+    ) -> str:
+        """The decimal number that the content shows under format, scale and sign, written without an exponent."""
+        if transform is None:
+            text = self._content(ranges).strip(_XML_SPACE)
+        else:
+            text = self._transformed(ranges, transform)
+        scale = attributes.get(b"scale")
+        negative = attributes.get(b"sign") == b"-"
+        if _PLAIN.fullmatch(text) is None:
+            return self._unusual_number(text, scale, negative)
+        if scale is not None and scale != b"0" and text != "0":
+            text = _scaled(text, scale)
+        return f"-{text}" if negative and text.strip("0.") else text
+
+    def _unusual_number(self, text: str, scale: bytes | None, negative: bool) -> str:
+        if text in ("INF", "-INF", "NaN"):
+            return {"INF": "-INF", "-INF": "INF"}.get(text, text) if negative else text
+        try:
+            number = Decimal(text)
+        except InvalidOperation as error:
+            raise _Unusable("value", f"{text[:60]!r} is not a number.") from error
+        if not number.is_finite() or abs(number.adjusted()) > 400:
+            raise _Unusable("value", f"{text[:60]!r} is not a number.")
+        digits = f"{abs(number):f}"
+        digits = _scaled(digits, scale) if scale is not None else digits
+        return f"-{digits}" if (number < 0) != negative and digits.strip("0.") else digits
+
+    def _fraction(self, element: Element) -> str:
+        """``numerator/denominator`` as two numbers."""
+        terms = {term.local: term for term in element.terms}
+        if terms.keys() != {b"numerator", b"denominator"}:
+            raise _Unusable("value", "A fraction needs one numerator and one denominator.")
+        texts = []
+        for local in (b"numerator", b"denominator"):
+            term = terms[local]
+            raw_format = term.attributes.get(b"format")
+            transform = self._format(raw_format, self.scope)[1] if raw_format is not None and self.scope else None
+            texts.append(self._number(tuple(term.pieces()), term.attributes, transform))
+        return "/".join(texts)
+
+    def _instance_fact(self, element: Element, scope: Scope) -> Fact:
+        attributes = element.attributes
+        concept, namespace = self._name(element.local, scope)
+        context = self.result.contexts.get(self._text(attributes.get(b"contextRef", b"")))
+        if context is None:
+            raise _Unusable("context", f"{concept} refers to a context that does not exist.")
+        unit_ref = self._optional(attributes.get(b"unitRef"))
+        unit = self.result.units.get(unit_ref) if unit_ref is not None else None
+        if unit_ref is not None and unit is None:
+            raise _Unusable("unit", f"{concept} refers to a unit that does not exist.")
+        nil = self._is_nil(attributes, scope)
+        numeric = unit is not None
+        ranges = ((element.document, element.content, element.content_end),)
+        identifier = self._optional(attributes.get(b"id"))
+        return Fact(
+            concept,
+            namespace,
+            context,
+            unit,
+            self._optional(attributes.get(b"decimals")),
+            self._optional(attributes.get(b"precision")),
+            nil,
+            None if numeric else self._optional(attributes.get(b"xml:lang")) or scope.lang,
+            None,
+            None,
+            None,
+            False,
+            False,
+            numeric,
+            identifier,
+            len(self.result.facts),
+            element.start,
+            element.end,
+            ranges,
+            element.document,
+            tuple(self.footnotes.get(identifier, []) if identifier else []),
+            "" if nil else self._content(ranges).strip(_XML_SPACE) if numeric else None,
+            self.result,
+        )
+
+
+def _scaled(text: str, raw_scale: bytes) -> str:
+    """``text`` times ten to the scale, without an exponent and without zeros that the scale made superfluous."""
+    try:
+        scale = int(raw_scale)
+    except ValueError as error:
+        raise _Unusable("value", f"The scale {raw_scale[:20]!r} is not a whole number.") from error
+    if abs(scale) > 400:
+        raise _Unusable("value", f"The scale {scale} is out of range.")
+    whole, _, fraction = text.partition(".")
+    if scale >= 0:
+        whole, fraction = whole + fraction[:scale].ljust(scale, "0"), fraction[scale:]
+    else:
+        padded = whole.rjust(-scale + 1, "0")
+        whole, fraction = padded[:scale], padded[scale:] + fraction
+    whole = whole.lstrip("0") or "0"
+    return f"{whole}.{fraction}" if fraction.strip("0") else whole

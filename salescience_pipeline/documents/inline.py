@@ -1,0 +1,202 @@
+"""The XBRL elements of one document: inline facts, continuations, exclusions, footnotes; elements of plain instances.
+
+Only finds and pairs tags. What a fact means (names, contexts, values) is decided in :mod:`facts`.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+from salescience_pipeline.documents.errors import DocumentCorrupt
+from salescience_pipeline.documents.fact_model import Problem
+from salescience_pipeline.documents.namespaces import IX, DeadSpans, Scopes
+from salescience_pipeline.documents.source import Kind, Source
+
+_ATTRIBUTES = re.compile(rb"""([A-Za-z_:][\w:.\-]*)\s*=\s*(?:"([^"]*)"|'([^']*)')""")
+_FACTS = frozenset({b"nonFraction", b"nonNumeric", b"fraction"})
+_RANGED = _FACTS | {b"continuation", b"footnote", b"exclude", b"hidden", b"numerator", b"denominator"}
+_MAX_NESTING = 500
+_INSTANCE_ELEMENT = re.compile(
+    rb"<((?:[A-Za-z_][\w.\-]*:)?[A-Za-z_][\w.\-]*)(\s(?:[^<>\"']|\"[^\"<]*\"|'[^'<]*')*?\bcontextRef\s*="
+    rb"(?:[^<>\"']|\"[^\"<]*\"|'[^'<]*')*+)>"
+)
+_SCHEMA_REF = re.compile(rb"<(?:[\w.\-]+:)?schemaRef\b[^<>]*?\bhref\s*=\s*[\"']([^\"']*)")
+
+
+@dataclass(slots=True, eq=False)
+class Element:
+    """An XBRL element with its bytes: where it starts, where its content starts and ends, where it ends."""
+
+    local: bytes
+    attributes: dict[bytes, bytes]
+    start: int
+    content: int
+    document: int
+    hidden: bool = False
+    content_end: int = -1
+    end: int = -1
+    excludes: list[tuple[int, int]] = field(default_factory=list)
+    terms: list[Element] = field(default_factory=list)
+    """Numerator and denominator of a fraction."""
+
+    def pieces(self) -> list[tuple[int, int, int]]:
+        """(document, start, end) of the content without what is excluded from it."""
+        if not self.excludes:
+            return [(self.document, self.content, self.content_end)]
+        found, position = [], self.content
+        for start, end in sorted(self.excludes):
+            if start > position:
+                found.append((self.document, position, start))
+            position = max(position, end)
+        if position < self.content_end:
+            found.append((self.document, position, self.content_end))
+        return found
+
+
+class XbrlReader:
+    """Finds the XBRL elements of one document of a set."""
+
+    def __init__(self, source: Source, index: int) -> None:
+        """Look at the declarations of ``source``, the ``index``-th document of its set."""
+        self.source = source
+        self.index = index
+        self.problems: list[Problem] = []
+        self.footnotes: list[Element] = []
+        self.footnote_arcs: list[tuple[str, str]] = []
+        """(id of a fact, id of its footnote)."""
+        self.dropped: re.Pattern[bytes] | None = None
+        self.is_instance = source.kind is Kind.XML and source.root[0] == "xbrl"
+        maybe_inline = source.kind in (Kind.XHTML, Kind.HTML, Kind.XML) and b"/inlineXBRL" in source.data
+        self.scopes = Scopes(source) if maybe_inline or self.is_instance else None
+        self.inline_prefixes = self.scopes.prefixes_of(IX) if self.scopes is not None and maybe_inline else ()
+        self.dead = DeadSpans(source.data if self.has_xbrl else b"")
+
+    @property
+    def has_xbrl(self) -> bool:
+        """Whether the document declares XBRL at all."""
+        return bool(self.inline_prefixes) or self.is_instance
+
+    def problem(self, reason: str, message: str, start: int) -> None:
+        """Remember why something is not a fact."""
+        self.problems.append(Problem(reason, message, start, self.index))
+
+    def schema_refs(self) -> tuple[str, ...]:
+        """The taxonomies that the document says it is written against."""
+        return tuple(match[1].decode("utf-8", "replace") for match in _SCHEMA_REF.finditer(self.source.data))
+
+    def elements(self, continuations: dict[str, Element]) -> list[Element]:
+        """The fact elements in document order; continuations are added to the shared map.
+
+        Raises:
+            DocumentCorrupt: when inline elements are nested deeper than any filing nests them.
+        """
+        return self._inline(continuations) if self.inline_prefixes else self._instance()
+
+    def _inline(self, continuations: dict[str, Element]) -> list[Element]:
+        prefixes = b"|".join(re.escape(prefix.encode()) for prefix in self.inline_prefixes)
+        self.dropped = re.compile(rb"</?(?:" + prefixes + rb"):")
+        pattern = re.compile(rb"<(/?)(?:" + prefixes + rb"):([A-Za-z]+)((?:[^<>\"']|\"[^\"<]*\"|'[^'<]*')*+)>")
+        has_dead = bool(self.dead.ends) and self.dead.ends[-1] > self.source.root[2]
+        found: list[Element] = []
+        stack: list[Element] = []
+        hidden = 0
+        for match in pattern.finditer(self.source.data):
+            closing, local, raw = match.groups()
+            start, end = match.span()
+            if local not in _RANGED and local != b"relationship":
+                continue
+            if has_dead and self.dead.hides(start):
+                continue
+            if closing:
+                if local == b"relationship":
+                    continue
+                hidden -= local == b"hidden" and hidden > 0
+                self._close(stack, local, start, end)
+                continue
+            attributes = {name: double or single for name, double, single in _ATTRIBUTES.findall(raw)}
+            if local == b"relationship":
+                self._arcs(attributes)
+                continue
+            element = Element(local, attributes, start, end, self.index, hidden > 0)
+            if raw[-1:] == b"/":
+                element.content_end = element.end = end
+            else:
+                stack.append(element)
+                hidden += local == b"hidden"
+            if local in _FACTS:
+                found.append(element)
+            elif local != b"hidden" and local != b"exclude":
+                self._keep(element, stack, continuations)
+            if len(stack) > _MAX_NESTING:
+                raise DocumentCorrupt(f"Inline XBRL is nested more than {_MAX_NESTING} deep at byte {start}.")
+        for element in stack:
+            element.content_end = element.end = len(self.source.data)
+            self.problem("nesting", f"The inline element at byte {element.start} is never closed.", element.start)
+        return found
+
+    def _keep(self, element: Element, stack: list[Element], continuations: dict[str, Element]) -> None:
+        if element.local == b"continuation":
+            continuations.setdefault(element.attributes.get(b"id", b"").decode("utf-8", "replace"), element)
+        elif element.local == b"footnote":
+            self.footnotes.append(element)
+        else:
+            for outer in reversed(stack):
+                if outer.local == b"fraction":
+                    outer.terms.append(element)
+                    break
+
+    def _close(self, stack: list[Element], local: bytes, start: int, end: int) -> None:
+        """Close the innermost open element of this name; what was left open inside it ends there too."""
+        for depth in range(len(stack) - 1, -1, -1):
+            if stack[depth].local == local:
+                element = stack[depth]
+                for left in stack[depth + 1 :]:
+                    left.content_end = left.end = start
+                    self.problem("nesting", f"The inline element at byte {left.start} is never closed.", left.start)
+                element.content_end, element.end = start, end
+                del stack[depth:]
+                if local == b"exclude":
+                    for outer in stack:
+                        outer.excludes.append((element.start, end))
+                return
+        self.problem("nesting", f"The end tag at byte {start} closes nothing.", start)
+
+    def _arcs(self, attributes: dict[bytes, bytes]) -> None:
+        """Remember which facts a footnote relationship binds to which footnotes."""
+        sources = attributes.get(b"fromRefs", b"").decode("utf-8", "replace").split()
+        targets = attributes.get(b"toRefs", b"").decode("utf-8", "replace").split()
+        self.footnote_arcs += [(source, target) for source in sources for target in targets]
+
+    def _instance(self) -> list[Element]:
+        """The facts of a plain instance: every element that refers to a context."""
+        data = self.source.data
+        found: list[Element] = []
+        for match in _INSTANCE_ELEMENT.finditer(data):
+            if self.dead.hides(match.start()):
+                continue
+            raw = match[2]
+            attributes = {name: double or single for name, double, single in _ATTRIBUTES.findall(raw)}
+            element = Element(match[1], attributes, match.start(), match.end(), self.index)
+            if raw.endswith(b"/"):
+                element.content_end = element.end = match.end()
+            else:
+                closing = self._end_tag(match[1], match.end())
+                if closing < 0:
+                    self.problem("nesting", f"The element at byte {match.start()} is never closed.", match.start())
+                    continue
+                element.content_end = closing
+                element.end = data.find(b">", closing) + 1
+            found.append(element)
+        return found
+
+    def _end_tag(self, name: bytes, position: int) -> int:
+        """Offset of the end tag of an element whose content starts at ``position``."""
+        data = self.source.data
+        while True:
+            position = data.find(b"</" + name, position)
+            if position < 0 or not self.dead.hides(position):
+                return position
+            position += 1
+
+

@@ -1,0 +1,144 @@
+"""Which prefix means what, and which language is spoken, at any byte of an XML document, without a tree.
+
+Nearly all filings declare every prefix on the root element: then there is one map. Where an inner element declares
+something else, the byte range of that element becomes a region with a map of its own.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from salescience_pipeline.documents.source import Source, parse_attributes
+
+IX = frozenset({"http://www.xbrl.org/2013/inlineXBRL", "http://www.xbrl.org/2008/inlineXBRL"})
+XBRLI = "http://www.xbrl.org/2003/instance"
+XSI = "http://www.w3.org/2001/XMLSchema-instance"
+XBRLDI = "http://xbrl.org/2006/xbrldi"
+LINK = "http://www.xbrl.org/2003/linkbase"
+XML = "http://www.w3.org/XML/1998/namespace"
+
+_DECLARES = re.compile(rb"xmlns|xml:lang")
+_TAG = re.compile(rb"<([A-Za-z_][\w:.\-]*)(\s(?:[^<>\"']|\"[^\"<]*\"|'[^'<]*')*+)>")
+_DEAD = re.compile(rb"<!--|<!\[CDATA\[|<\?")
+_DEAD_END = {b"<!--": b"-->", b"<![CDATA[": b"]]>", b"<?": b"?>"}
+_MAX_REGIONS = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What is declared at a place: prefix (empty for the default namespace) -> URI, and the language."""
+
+    prefixes: dict[str, str]
+    lang: str | None
+
+
+class Scopes:
+    """The scopes of one document; ask :meth:`at` for the one that holds at an offset."""
+
+    def __init__(self, source: Source) -> None:
+        """Read the root's declarations and look for others behind it."""
+        _, attributes, behind = source.root
+        self.root = _declared(attributes, Scope({"xml": XML}, None))
+        self._starts: list[int] = []
+        self._regions: list[tuple[int, Scope]] = []
+        data = source.data
+        if data.find(b"xmlns", behind) >= 0 or data.find(b"xml:lang", behind) >= 0:
+            self._read_regions(source, behind)
+
+    def _read_regions(self, source: Source, behind: int) -> None:
+        """Turn every element that declares something new into a region; inner regions come after outer ones."""
+        events: list[tuple[int, Scope]] = [(0, self.root)]
+        stack: list[tuple[int, Scope]] = []
+        for match in self._declaring_tags(source.data, behind):
+            start = match.start()
+            while stack and stack[-1][0] <= start:
+                end, _ = stack.pop()
+                events.append((end, stack[-1][1] if stack else self.root))
+            outer = stack[-1][1] if stack else self.root
+            inner = _declared(parse_attributes(match[2], source.encoding), outer)
+            if inner == outer or match[2].endswith(b"/"):
+                if inner != outer:
+                    events += [(start, inner), (match.end(), outer)]
+                continue
+            end = _element_end(source.data, match[1], match.end())
+            stack.append((end, inner))
+            events.append((start, inner))
+            if len(events) > _MAX_REGIONS:
+                break
+        while stack:
+            end, _ = stack.pop()
+            events.append((end, stack[-1][1] if stack else self.root))
+        events.sort(key=lambda event: event[0])
+        self._starts = [start for start, _ in events]
+        self._regions = events
+
+    @staticmethod
+    def _declaring_tags(data: bytes, position: int) -> Iterator[re.Match[bytes]]:
+        """The start tags that declare a prefix or a language; found by the word, for nearly no tag does."""
+        while (word := _DECLARES.search(data, position)) is not None:
+            position = word.end()
+            match = _TAG.match(data, data.rfind(b"<", 0, word.start()))
+            if match is not None and match.end() > word.start():
+                position = match.end()
+                yield match
+
+    def at(self, offset: int) -> Scope:
+        """The scope that holds at byte ``offset``."""
+        if not self._starts:
+            return self.root
+        return self._regions[bisect_right(self._starts, offset) - 1][1]
+
+    @property
+    def all_prefixes(self) -> set[tuple[str, str]]:
+        """Every (prefix, URI) declared anywhere."""
+        return {pair for scope in (self.root, *(scope for _, scope in self._regions)) for pair in scope.prefixes.items()}
+
+    def prefixes_of(self, namespaces: frozenset[str]) -> tuple[str, ...]:
+        """The prefixes that are bound to one of ``namespaces`` anywhere."""
+        return tuple(sorted({prefix for prefix, uri in self.all_prefixes if uri in namespaces}))
+
+
+def _declared(attributes: dict[str, str], outer: Scope) -> Scope:
+    prefixes = {
+        name[6:] if name != "xmlns" else "": value.strip()
+        for name, value in attributes.items()
+        if name == "xmlns" or name.startswith("xmlns:")
+    }
+    lang = attributes.get("xml:lang", outer.lang)
+    return Scope({**outer.prefixes, **prefixes}, lang or None) if prefixes or lang != outer.lang else outer
+
+
+def _element_end(data: bytes, name: bytes, position: int) -> int:
+    """Offset behind the end tag that closes an element ``name`` whose start tag ends at ``position``."""
+    depth = 1
+    for match in re.finditer(rb"<(/?)" + re.escape(name) + rb"(?=[\s/>])([^<>]*)>", data[position:]):
+        if match[1]:
+            depth -= 1
+            if depth == 0:
+                return position + match.end()
+        elif not match[2].endswith(b"/"):
+            depth += 1
+    return len(data)
+
+
+class DeadSpans:
+    """Comments, CDATA sections and processing instructions: bytes in which a tag is not a tag."""
+
+    def __init__(self, data: bytes) -> None:
+        """Find them all, front to back."""
+        self.starts: list[int] = []
+        self.ends: list[int] = []
+        position = 0
+        while (match := _DEAD.search(data, position)) is not None:
+            end = data.find(_DEAD_END[match[0]], match.end())
+            position = len(data) if end < 0 else end + len(_DEAD_END[match[0]])
+            self.starts.append(match.start())
+            self.ends.append(position)
+
+    def hides(self, offset: int) -> bool:
+        """Whether ``offset`` lies inside one."""
+        index = bisect_right(self.starts, offset) - 1
+        return index >= 0 and offset < self.ends[index]
