@@ -29,6 +29,7 @@ class _Identifier(str):
 
     __slots__ = ()
     pattern: ClassVar[re.Pattern[str]]
+    forbidden: ClassVar[str] = ".."
     kind: ClassVar[str]
     hint: ClassVar[str]
 
@@ -43,7 +44,7 @@ class _Identifier(str):
         if not isinstance(text, str):
             raise InvalidIdentifier(f"{_shown(text)} is not {cls.kind}: {cls.hint}.")
         value = cls.normalise(text) if len(text) <= 400 else text
-        if ".." in value or not cls.pattern.fullmatch(value):
+        if cls.forbidden in value or not cls.pattern.fullmatch(value):
             raise InvalidIdentifier(f"{_shown(text)} is not {cls.kind}: {cls.hint}.")
         return super().__new__(cls, value)
 
@@ -148,6 +149,8 @@ class FileName(_Identifier):
 
     __slots__ = ()
     pattern = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.\-+ ()&,'~]{0,254}", re.ASCII)
+    # "apple.inc..txt" was filed; two dots inside one segment lead nowhere.
+    forbidden = "/"
     kind = "a file name"
     hint = "one path segment of letters, digits and ._-+ ()&,'~"
 

@@ -55,7 +55,7 @@ _ROWS: tuple[Column, ...] = (
     Column("ipo_date", _DATE, "First day of public trading."),
     Column("industry", _STR, "Industry in the source's own classification."),
     Column("sector", _STR, "Sector in the source's own classification."),
-    Column("market_cap", _F64, "Market capitalisation.", "USD"),
+    Column("market_cap", _F64, "Market capitalisation, in the row's currency.", "currency"),
     Column("shares_outstanding", _F64, "Shares outstanding.", "shares"),
     # Prices.
     Column("trade_date", _DATE, "Trading day.", "exchange-local date"),
@@ -69,7 +69,12 @@ _ROWS: tuple[Column, ...] = (
     Column("adj_low", _F64, "Low adjusted as adj_method says.", "currency"),
     Column("adj_close", _F64, "Close adjusted as adj_method says.", "currency"),
     Column("adj_volume", _F64, "Volume adjusted for splits.", "shares"),
-    Column("div_cash", _F64, "Cash dividend whose ex-date is this day; 0 if none.", "currency per share"),
+    Column(
+        "div_cash",
+        _F64,
+        "Cash dividend whose ex-date is this day, as paid; 0 if none, null if not known as paid.",
+        "currency per share",
+    ),
     Column("split_factor", _F64, "New shares per old share from this day on; 1 if no split.", "ratio"),
     Column(
         "adj_method",

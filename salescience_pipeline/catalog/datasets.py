@@ -60,11 +60,15 @@ class Dataset:
     scope: Scope = Scope.ENTIRE_WATCHLIST
     cron: str | None = None
     """When its schedule fires, in New York time; None: by sensor or by hand."""
+    repeat_crons: tuple[str, ...] = ()
+    """Later passes of the same day: corrections, or a source that was late."""
     trading_days_only: bool = False
     insert_only: bool = False
     """Whether its rows only fill in keys that are not there (a poorer source than the table's other writer)."""
     slice_by: tuple[str, ...] = ()
     """Columns whose values, for the subjects that came through, are replaced as a whole; empty: upsert by key."""
+    continues_stored: bool = False
+    """Whether new rows continue those in the lake: the tidy function then needs them in ``TidyContext.stored``."""
     owner: str = "team:data-platform"
     kinds: frozenset[str] = field(default_factory=lambda: frozenset({"delta", "python"}))
     code_version: str = "1"
@@ -92,6 +96,7 @@ _ROWS: tuple[Dataset, ...] = (
         refresh_after=20 * _HOUR,
         scope=Scope.NONE,
         cron="0 6 * * *",
+        continues_stored=True,
     ),
     Dataset(
         name=TableName("core_sec__filings_history"),
@@ -125,6 +130,7 @@ _ROWS: tuple[Dataset, ...] = (
         minimum_rule="1 per business day",
         needs=(TableName("core_sec__company_tickers"),),
         cron="30 22 * * 1-5",
+        repeat_crons=("30 23 * * 1-5", "0 6 * * 2-6"),
         insert_only=True,
     ),
     Dataset(
@@ -184,6 +190,8 @@ _ROWS: tuple[Dataset, ...] = (
         tidy="prices.tiingo_eod",
         minimum_rule="1 + tickers with a corporate action for the newest day; 1 per ticker for a range",
         cron="45 17 * * 1-5",
+        # Exchanges correct until 20:00.
+        repeat_crons=("15 20 * * 1-5",),
         trading_days_only=True,
         slice_by=("ticker", "trade_date"),
     ),

@@ -101,7 +101,7 @@ _PROFILE_COLUMNS = (
 )
 
 
-def _prices(source: str, title: str, description: str) -> Table:
+def _prices(source: str, title: str, description: str, *required: str) -> Table:
     return Table(
         TableName(f"core_{source}__eod_prices"),
         title,
@@ -109,7 +109,7 @@ def _prices(source: str, title: str, description: str) -> Table:
         _PRICE_COLUMNS,
         ("source", "ticker", "trade_date"),
         "prices",
-        required=("div_cash", "split_factor", "adj_method", "currency"),
+        required=("split_factor", "adj_method", "currency", *required),
         partition_year_of="trade_date",
         sort_by=("ticker", "trade_date"),
     )
@@ -120,6 +120,7 @@ _ROWS: tuple[Table, ...] = (
         "tiingo",
         "Tiingo end-of-day prices",
         "One row per ticker and trading day: prices as traded, dividends, splits, and Tiingo's adjusted series.",
+        "div_cash",
     ),
     _prices(
         "yahoo",

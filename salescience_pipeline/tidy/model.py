@@ -20,6 +20,9 @@ class TidyContext:
     selection: Selection
     known: Known
     organization_id: str | None = None
+    stored: Mapping[str, pa.Table] = field(default_factory=dict)
+    """Rows by table name that the lake already holds; only for datasets whose new rows continue stored ones
+    (``Dataset.continues_stored``)."""
 
 
 @dataclass(frozen=True, slots=True)

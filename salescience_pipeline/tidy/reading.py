@@ -1,0 +1,250 @@
+"""How an answer's bytes become plain values: decoding, checked getters, and the account of what was left out.
+
+Every tidy function reads through here, so that hostile bytes end in two ways only: a
+:class:`~salescience_pipeline.clients.errors.Contract` (the answer as such is wrong) or a :class:`BadRecord` (one record
+of a good answer is wrong and is left out). What does not belong here: anything that knows one provider's fields.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import math
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any, NoReturn, TypeVar
+
+from salescience_pipeline.clients.errors import Contract, TooLarge
+from salescience_pipeline.clients.model import Answer, AnswerClass
+from salescience_pipeline.tidy.model import LeftOut
+
+_T = TypeVar("_T")
+_INT64 = 2**63
+_LISTED_PER_REASON = 50
+_ISO_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
+_NUMBER = re.compile(r"[+-]?([0-9]{1,300}(\.[0-9]{0,300})?|\.[0-9]{1,300})([eE][+-]?[0-9]{1,4})?", re.ASCII)
+_SURROGATE_ESCAPE = re.compile(r"\\u[dD][89a-fA-F]")
+
+
+class BadRecord(ValueError):
+    """One record that cannot become a row; the message is the reason, in half a sentence."""
+
+
+def shown(value: object) -> str:
+    """A short quotation of ``value`` for a message; never more than 40 characters of it."""
+    text = repr(value[:60] if isinstance(value, str | bytes) else value)
+    return text if len(text) <= 40 else f"{text[:36]}..."
+
+
+def contract(answer: Answer, message: str) -> Contract:
+    """The error for an answer without its documented shape; returned, so that ``raise ... from`` keeps the cause."""
+    return Contract(
+        message,
+        provider=answer.request.provider,
+        endpoint=answer.request.endpoint,
+        subject=answer.request.subject.key,
+        request_id=answer.request_id,
+        status=answer.status,
+        attempts=answer.attempts,
+    )
+
+
+def with_data(answers: Sequence[Answer]) -> list[Answer]:
+    """The answers that hold data, in their order; "empty" and "not found" are answers without rows."""
+    return [answer for answer in answers if answer.answer_class in (AnswerClass.OK, AnswerClass.UNCHANGED)]
+
+
+def body_of(answer: Answer, max_bytes: int | None = None) -> bytes:
+    """The answer's bytes.
+
+    Raises:
+        TooLarge: when the body exceeds the request's cap, or ``max_bytes`` where that is given.
+    """
+    cap = answer.request.max_bytes if max_bytes is None else max_bytes
+    if answer.body.size > cap:
+        raise TooLarge(
+            f"The answer holds {answer.body.size} bytes and {cap} are allowed.",
+            provider=answer.request.provider,
+            endpoint=answer.request.endpoint,
+            subject=answer.request.subject.key,
+            request_id=answer.request_id,
+            status=answer.status,
+            attempts=answer.attempts,
+        )
+    return answer.body.read()
+
+
+def text_of(answer: Answer) -> str:
+    """The body as text, UTF-8 with or without a byte order mark.
+
+    Raises:
+        Contract: when it is not UTF-8.
+        TooLarge: when the body exceeds its cap.
+    """
+    try:
+        return body_of(answer).decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise contract(answer, "The answer is not UTF-8 text.") from error
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")
+
+
+def parse_json(answer: Answer, text: str) -> Any:
+    """``text`` as JSON; NaN and Infinity, which JSON does not know, and halves of surrogate pairs are refused.
+
+    Raises:
+        Contract: when it is not JSON, or nested too deeply to read.
+    """
+    try:
+        value = json.loads(text, parse_constant=_refuse_constant)
+        if _SURROGATE_ESCAPE.search(text):
+            # A lone surrogate is a Python string that no file and no Arrow column can hold.
+            json.dumps(value, ensure_ascii=False).encode()
+    except (ValueError, RecursionError) as error:
+        raise contract(answer, "The answer is not JSON.") from error
+    return value
+
+
+def load_json(answer: Answer) -> Any:
+    """The body as JSON.
+
+    Raises:
+        Contract: when it is not JSON in UTF-8.
+        TooLarge: when the body exceeds its cap.
+    """
+    return parse_json(answer, text_of(answer))
+
+
+def member(answer: Answer, holder: Any, name: str, kind: type | tuple[type, ...], where: str = "the answer") -> Any:
+    """The member ``name`` of a JSON object, which must be there and of that ``kind``.
+
+    Raises:
+        Contract: naming the member that is missing or of another kind.
+    """
+    if not isinstance(holder, dict):
+        raise contract(answer, f"The part of {where} that should hold '{name}' is not an object.")
+    if name not in holder:
+        raise contract(answer, f"The field '{name}' is missing in {where}.")
+    if not isinstance(holder[name], kind):
+        raise contract(answer, f"The field '{name}' of {where} has the wrong type.")
+    return holder[name]
+
+
+def number(value: object, name: str) -> float | None:
+    """A finite number, or None for null.
+
+    Raises:
+        BadRecord: for anything else, true and false included.
+    """
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise BadRecord(f"{name} is {shown(value)} and no number")
+    try:
+        result = float(value)
+    except OverflowError:
+        result = math.inf
+    if not math.isfinite(result):
+        raise BadRecord(f"{name} is not finite")
+    return result
+
+
+def whole(value: object, name: str) -> int | None:
+    """A whole number that fits 64 bits, or None for null; ``12.0`` counts as whole.
+
+    Raises:
+        BadRecord: for anything else.
+    """
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int) or not -_INT64 <= value < _INT64:
+        raise BadRecord(f"{name} is no whole number of 64 bits")
+    return value
+
+
+def decimal(text: str | None, name: str) -> float | None:
+    """A number written out in a text (CSV, XML), or None for an empty one; no separators, no ``nan``.
+
+    Raises:
+        BadRecord: for anything else.
+    """
+    if text is None or not (stripped := text.strip()):
+        return None
+    if not _NUMBER.fullmatch(stripped):
+        raise BadRecord(f"{name} is {shown(text)} and no number")
+    return number(float(stripped), name)
+
+
+def string(value: object, name: str) -> str | None:
+    """A text that is not empty, or None for null and the empty text.
+
+    Raises:
+        BadRecord: for anything else.
+    """
+    if value is None or value == "":
+        return None
+    if not isinstance(value, str):
+        raise BadRecord(f"{name} is no text")
+    return value
+
+
+def day(value: object, name: str) -> dt.date | None:
+    """An ISO date, or None for null and the empty text.
+
+    Raises:
+        BadRecord: for anything else, also for the looser forms that ``date.fromisoformat`` takes.
+    """
+    if value is None or value == "":
+        return None
+    if isinstance(value, str) and _ISO_DAY.fullmatch(value):
+        try:
+            return dt.date.fromisoformat(value)
+        except ValueError:
+            pass
+    raise BadRecord(f"{name} is {shown(value)} and no date")
+
+
+def needed(value: _T | None, name: str) -> _T:
+    """``value``, which a row cannot do without.
+
+    Raises:
+        BadRecord: when it is None.
+    """
+    if value is None:
+        raise BadRecord(f"{name} is missing")
+    return value
+
+
+class LeftOuts:
+    """The account of what an answer held and no row holds."""
+
+    def __init__(self, subject: str) -> None:
+        """Keep the account of one subject."""
+        self._subject = subject
+        self._listed: list[LeftOut] = []
+        self._seen: dict[str, int] = {}
+        self._more: dict[str, int] = {}
+
+    def add(self, what: str, reason: str, count: int = 1) -> None:
+        """Note ``count`` records; after fifty entries with one reason the rest of them become one entry."""
+        if not count:
+            return
+        seen = self._seen[reason] = self._seen.get(reason, 0) + 1
+        if seen <= _LISTED_PER_REASON:
+            self._listed.append(LeftOut(self._subject, what, reason, count))
+        else:
+            self._more[reason] = self._more.get(reason, 0) + count
+
+    def done(self) -> tuple[LeftOut, ...]:
+        """The account, in the order of the records."""
+        rest = (LeftOut(self._subject, "further records", reason, count) for reason, count in self._more.items())
+        return (*self._listed, *rest)
+
+
+def subject_of(answers: Iterable[Answer]) -> str:
+    """The key under which ``answers`` are told about: their subject's, or ``*`` when there is none."""
+    return next((answer.request.subject.key for answer in answers), "*")
