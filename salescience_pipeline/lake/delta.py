@@ -1,0 +1,368 @@
+"""One Delta table on disk: its live files, writing data files, and committing what changed.
+
+Data files are written with Arrow and committed through delta-rs as add and remove actions, because delta-rs' own writer and
+its rewriting (DataFusion) give no say over page size and file boundaries, and those decide what a query costs: with pages as
+long as the row group, DuckDB's ``count(distinct ticker)`` takes 7.9 ms of CPU instead of 12.2 on 2.5 million rows. The table
+stays an ordinary Delta table. A commit holds only if nobody committed since the snapshot it was computed from (no blind
+appends), so keys stay unique whoever writes. What does not belong here: what a write means; see ``merging`` and ``tables``.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import os
+import threading
+import time
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.dataset as ds
+import pyarrow.parquet as pq
+from deltalake import CommitProperties, DeltaTable, PostCommitHookProperties, Schema
+from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
+from deltalake.transaction import AddAction, RemoveAction
+from pyarrow.fs import LocalFileSystem
+
+from salescience_pipeline.catalog.tables import Table
+from salescience_pipeline.lake.errors import LakeError, SchemaConflict, StorageFailed, StorageFull, storage_error
+from salescience_pipeline.lake.selection import Where
+
+MAX_FILE_ROWS = 524_288
+"""Rows of one data file: what has to be read and written again when one ticker or company in it changes."""
+ROW_GROUP_ROWS = 131_072
+"""Rows of one row group: DuckDB skips and parallelises by it; smaller ones cost more footer than they save."""
+CHECKPOINT_EVERY = 50
+"""Commits between two checkpoints of the log, so that opening a table stays a matter of milliseconds."""
+
+_FORMAT, _DISK = ds.ParquetFileFormat(), LocalFileSystem()
+_NO_STATISTICS = (pa.types.is_nested, pa.types.is_binary, pa.types.is_large_binary)
+
+
+class Raced(Exception):
+    """Somebody committed since the snapshot: compute the change again."""
+
+
+@dataclass(frozen=True, eq=False)
+class DataFile:
+    """One live file and what the log says about it."""
+
+    path: str
+    size: int
+    rows: int
+    bounds: Mapping[str, tuple[Any, Any]]
+    nulls: Mapping[str, int]
+
+    def range_of(self, column: str) -> tuple[Any, Any] | None:
+        """Smallest and largest value of ``column``; None when the log does not say."""
+        return self.bounds.get(column)
+
+    def may_hold_null(self, column: str) -> bool:
+        """Whether ``column`` may hold a null: yes, unless the log says that it holds none."""
+        return self.nulls.get(column, self.rows) > 0
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A table as of one version."""
+
+    folder: Path
+    version: int
+    files: tuple[DataFile, ...]
+    schema: pa.Schema
+
+    @property
+    def rows(self) -> int:
+        """Rows of the table."""
+        return sum(file.rows for file in self.files)
+
+    def uris(self) -> list[str]:
+        """Absolute paths of the live files."""
+        return [str(self.folder / file.path) for file in self.files]
+
+    def matching(self, where: Where) -> list[DataFile]:
+        """The files that may hold matching rows."""
+        return [file for file in self.files if where.may_match(file)]
+
+    @cached_property
+    def full_columns(self) -> frozenset[str]:
+        """The columns that every file has; a column added later is missing from the older files."""
+        return frozenset(name for name in self.schema.names if all(name in file.nulls for file in self.files))
+
+    @cached_property
+    def some_columns(self) -> frozenset[str]:
+        """The columns that at least one file has."""
+        return frozenset(name for name in self.schema.names if any(name in file.nulls for file in self.files))
+
+
+class Delta:
+    """The Delta table of one catalogue row; safe for threads and processes.
+
+    The opened log is kept and brought up to date before every use, which costs 0.4 ms where opening costs 2 to 11.
+    """
+
+    def __init__(self, folder: Path, table: Table) -> None:
+        """Nothing is opened or created yet."""
+        self.folder, self.table = folder, table
+        self._lock = threading.Lock()
+        self._opened: DeltaTable | None = None
+        self._snapshot: Snapshot | None = None
+
+    def handle(self) -> DeltaTable | None:
+        """The opened table, up to date; None when it was never written."""
+        with self._lock:
+            return self._refreshed()
+
+    def snapshot(self) -> Snapshot | None:
+        """The live files now; None when the table was never written."""
+        with self._lock:
+            opened = self._refreshed()
+            if opened is None:
+                return None
+            if self._snapshot is None or self._snapshot.version != opened.version():
+                files = tuple(_data_files(opened))
+                schema = pa.schema(opened.schema().to_arrow())
+                self._snapshot = Snapshot(self.folder, opened.version(), files, schema)
+            return self._snapshot
+
+    def prepared(self) -> Snapshot:
+        """The snapshot for a write: the table is created if need be, and new nullable columns are added.
+
+        Raises:
+            SchemaConflict: when the stored columns and the catalogue do not go together.
+        """
+        if self.snapshot() is None:
+            self._create()
+        snapshot = self.snapshot()
+        assert snapshot is not None
+        if added := new_columns(self.table, snapshot.schema):
+            opened = self.handle()
+            assert opened is not None
+            opened.alter.add_columns(list(Schema.from_arrow(pa.schema(added)).fields))
+            snapshot = self.snapshot()
+            assert snapshot is not None
+        return snapshot
+
+    def write_files(self, rows: pa.Table) -> list[AddAction]:
+        """Write ``rows``, sorted, to new files on disk; nobody sees them before they are committed.
+
+        Raises:
+            StorageFull: when the disk is full; what was written of it is deleted.
+            StorageFailed: when the disk fails otherwise.
+        """
+        ordered = rows.sort_by([(name, "ascending") for name in self.table.sort_by or self.table.key])
+        pieces = max(1, -(-ordered.num_rows // MAX_FILE_ROWS)) if ordered.num_rows else 0
+        added: list[AddAction] = []
+        try:
+            for piece in range(pieces):
+                start, stop = (ordered.num_rows * at // pieces for at in (piece, piece + 1))
+                added.append(self._write_file(ordered.slice(start, stop - start)))
+        except OSError as error:
+            self.discard(added)
+            raise storage_error(error, f"writing {self.table.name}") from error
+        return added
+
+    def discard(self, added: Iterable[AddAction]) -> None:
+        """Delete files that were written and not committed."""
+        for action in added:
+            (self.folder / action.path).unlink(missing_ok=True)
+
+    def commit(
+        self,
+        snapshot: Snapshot,
+        added: Sequence[AddAction],
+        removed: Sequence[DataFile],
+        note: Mapping[str, Any],
+        *,
+        moved: bool = False,
+    ) -> int:
+        """Make ``added`` visible and ``removed`` invisible in one step; returns the new version.
+
+        Args:
+            snapshot: What the change was computed from.
+            added: Files from :meth:`write_files`.
+            removed: Live files of the snapshot.
+            note: What to say about the commit in the table's history.
+            moved: Whether the rows only moved between files (maintenance), which readers of changes may skip.
+
+        Raises:
+            Raced: when somebody committed since ``snapshot``; ``added`` still waits on disk.
+            StorageFull: when the disk is full; nothing of the change is visible.
+        """
+        now = int(time.time() * 1000)
+        actions: list[AddAction | RemoveAction] = [
+            AddAction(a.path, a.size, a.partition_values, a.modification_time, not moved, a.stats) for a in added
+        ]
+        actions += [RemoveAction(file.path, not moved, now, file.size, {}) for file in removed]
+        with self._lock:
+            opened = self._opened
+            if opened is None or opened.version() != snapshot.version:
+                raise Raced
+            try:
+                _fsync(self.folder)
+                opened.create_write_transaction(
+                    actions,
+                    "append",
+                    Schema.from_arrow(self.table.schema),
+                    commit_properties=CommitProperties(custom_metadata=dict(note), max_commit_retries=0),
+                    post_commithook_properties=PostCommitHookProperties(
+                        create_checkpoint=True, cleanup_expired_logs=False
+                    ),
+                )
+                version = snapshot.version + 1
+                log = self.folder / "_delta_log"
+                _fsync(log / f"{version:020d}.json")
+                _fsync(log)
+            except CommitFailedError as error:
+                raise Raced from error
+            except OSError as error:
+                raise storage_error(error, f"committing to {self.table.name}") from error
+            except DeltaError as error:
+                raise _delta_error(error, self.table) from error
+            return version
+
+    def read(self, snapshot: Snapshot, files: Sequence[DataFile], where: Where, columns: Sequence[str]) -> pa.Table:
+        """The matching rows of ``files``, in the order of the files; a column that a file lacks is null."""
+        asked = pa.schema([self.table.schema.field(name) for name in columns])
+        fragments = [_FORMAT.make_fragment(str(snapshot.folder / file.path), _DISK) for file in files]
+        if not fragments:
+            return asked.empty_table()
+        dataset = ds.FileSystemDataset(fragments, self.table.schema, _FORMAT, _DISK)
+        rows = dataset.to_table(columns=list(columns), filter=where.expression(self.table))
+        return pa.Table.from_arrays(rows.columns, schema=asked)
+
+    def _refreshed(self) -> DeltaTable | None:
+        try:
+            if self._opened is None:
+                self._opened = DeltaTable(str(self.folder)) if (self.folder / "_delta_log").is_dir() else None
+            else:
+                self._opened.update_incremental()
+        except TableNotFoundError:
+            self._opened = None
+        return self._opened
+
+    def _create(self) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        DeltaTable.create(
+            str(self.folder),
+            schema=Schema.from_arrow(self.table.schema),
+            mode="ignore",
+            description=self.table.description,
+            configuration={"delta.checkpointInterval": str(CHECKPOINT_EVERY)},
+        )
+
+    def _write_file(self, rows: pa.Table) -> AddAction:
+        path = self.folder / f"part-{uuid.uuid4().hex}.parquet"
+        indexed = [*dict.fromkeys((*self.table.key, *self.table.sort_by))]
+        try:
+            with path.open("xb") as target:
+                pq.write_table(
+                    rows.replace_schema_metadata(None),
+                    target,
+                    compression="zstd",
+                    row_group_size=ROW_GROUP_ROWS,
+                    max_rows_per_page=ROW_GROUP_ROWS,
+                    data_page_size=8 << 20,
+                    # Statistics of the other columns prune nothing and make every footer longer.
+                    write_statistics=indexed,
+                )
+                target.flush()
+                os.fsync(target.fileno())
+        except BaseException:
+            path.unlink(missing_ok=True)
+            raise
+        return AddAction(path.name, path.stat().st_size, {}, int(time.time() * 1000), True, _statistics(rows, indexed))
+
+
+def new_columns(table: Table, stored: pa.Schema) -> list[pa.Field]:
+    """The catalogue's columns that ``stored`` lacks.
+
+    Raises:
+        SchemaConflict: when one of them is required, when a stored column has another type than the catalogue says, or
+            when the catalogue does not hold it.
+    """
+    for field in stored:
+        if field.name not in table.schema.names:
+            raise SchemaConflict(f"{table.name} is stored with the column {field.name}, which its catalogue row lacks.")
+        wanted = table.schema.field(field.name).type
+        if _plain(field.type) != _plain(wanted):
+            raise SchemaConflict(
+                f"{table.name} is stored with {field.name} as {field.type}; the catalogue says {wanted}."
+            )
+    added = [field for field in table.schema if field.name not in stored.names]
+    if required := [field.name for field in added if not field.nullable]:
+        message = f"{table.name} is stored without {', '.join(required)}, which its catalogue row requires."
+        raise SchemaConflict(message)
+    return added
+
+
+def _delta_error(error: DeltaError, table: Table) -> LakeError:
+    """delta-rs tells of the operating system's errors in words only."""
+    reason = str(error).splitlines()[0][:300]
+    full = any(words in str(error) for words in ("No space left", "File too large", "quota exceeded"))
+    kind = StorageFull if full else StorageFailed
+    return kind(f"The lake failed while committing to {table.name}: {reason}; nothing of it was kept.")
+
+
+def _plain(kind: pa.DataType) -> str:
+    """A spelling in which equal types are equal: Delta has its own name for the item of a list."""
+    return f"list<{kind.value_type}>" if pa.types.is_list(kind) else str(kind)
+
+
+def _data_files(opened: DeltaTable) -> Iterable[DataFile]:
+    actions = pa.table(opened.get_add_actions(flatten=True))
+    names = actions.schema.names
+    columns = {name: actions[name].to_pylist() for name in names}
+    for at in range(actions.num_rows):
+        bounds = {
+            name[4:]: (columns[name][at], columns[f"max.{name[4:]}"][at])
+            for name in names
+            if name.startswith("min.") and columns[name][at] is not None and columns[f"max.{name[4:]}"][at] is not None
+        }
+        nulls = {
+            name[11:]: columns[name][at]
+            for name in names
+            if name.startswith("null_count.") and columns[name][at] is not None
+        }
+        yield DataFile(
+            unquote(columns["path"][at]), columns["size_bytes"][at], columns["num_records"][at], bounds, nulls
+        )
+
+
+def _statistics(rows: pa.Table, indexed: Sequence[str]) -> str:
+    """Delta's statistics: bounds of the key and sort columns, and for every column that the file has its nulls."""
+    least: dict[str, Any] = {}
+    most: dict[str, Any] = {}
+    for name in indexed:
+        kind = rows.schema.field(name).type
+        if any(test(kind) for test in _NO_STATISTICS) or rows[name].null_count == rows.num_rows:
+            continue
+        both = pc.min_max(rows[name])
+        least[name], most[name] = (_json_value(both[end].as_py(), up=end == "max") for end in ("min", "max"))
+    nulls = {name: rows[name].null_count for name in rows.schema.names}
+    return json.dumps({"numRecords": rows.num_rows, "minValues": least, "maxValues": most, "nullCount": nulls})
+
+
+def _json_value(value: Any, *, up: bool) -> Any:
+    if isinstance(value, dt.datetime):
+        # Delta's statistics have milliseconds: the bound must be widened to them, never narrowed.
+        cut = value.astimezone(dt.UTC).replace(microsecond=value.microsecond // 1000 * 1000)
+        if up and cut < value:
+            cut += dt.timedelta(milliseconds=1)
+        return cut.strftime("%Y-%m-%dT%H:%M:%S.") + f"{cut.microsecond // 1000:03d}Z"
+    return value.isoformat() if isinstance(value, dt.date) else value
+
+
+def _fsync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
