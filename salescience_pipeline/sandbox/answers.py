@@ -33,7 +33,7 @@ def http_date(moment: dt.datetime) -> str:
 class Prepared:
     """A body that is ready to be sent many times: the bytes, and their gzip form once somebody wanted it."""
 
-    __slots__ = ("_zipped", "body", "content_type", "etag", "headers", "last_modified")
+    __slots__ = ("_zippable", "_zipped", "body", "content_type", "etag", "headers", "last_modified")
 
     def __init__(
         self,
@@ -43,13 +43,18 @@ class Prepared:
         headers: Mapping[str, str] | None = None,
         last_modified: dt.datetime | None = None,
         etag: bool = False,
+        zippable: bool = True,
     ) -> None:
-        """Keep ``body``; ``etag`` and ``last_modified`` decide which validators the answer carries."""
+        """Keep ``body``; ``etag`` and ``last_modified`` decide which validators the answer carries.
+
+        ``zippable`` is false for what is compressed already.
+        """
         self.body = body
         self.content_type = content_type
         self.headers = dict(headers or {})
         self.last_modified = last_modified
         self.etag = hashlib.md5(body, usedforsecurity=False).hexdigest() if etag else None
+        self._zippable = zippable and len(body) >= GZIP_FROM
         self._zipped: bytes | None = None
 
     @property
@@ -63,7 +68,7 @@ class Prepared:
         """The answer to ``request``: 304 when its validators still hold, gzip when it accepts that."""
         headers = dict(self.headers)
         headers["Vary"] = headers.get("Vary", "Accept-Encoding")
-        zipped = len(self.body) >= GZIP_FROM and "gzip" in request.headers.get("accept-encoding", "")
+        zipped = self._zippable and "gzip" in request.headers.get("accept-encoding", "")
         if self.etag is not None:
             headers["ETag"] = f'"{self.etag}-gzip"' if zipped else f'"{self.etag}"'
         if self.last_modified is not None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
-import importlib
+import importlib.util
 import sys
 import traceback
 from collections.abc import Callable, Mapping, Sequence
@@ -97,6 +97,8 @@ class Sandbox:
     def load(self, names: Sequence[str] = PROVIDERS) -> None:
         """Build the providers."""
         for name in names:
+            if importlib.util.find_spec(f"{__package__}.{name}") is None:
+                continue
             module = importlib.import_module(f"{__package__}.{name}")
             self.providers[name] = module.provider(self)
 
@@ -176,6 +178,8 @@ class Application:
         if head == "_sandbox":
             await self._own(scope, receive, marked)
         elif (provider := self.sandbox.providers.get(head)) is not None:
+            if path == f"/{head}":
+                scope = {**scope, "path": f"{path}/"}
             await self._provide(provider, {**scope, "root_path": f"/{head}"}, receive, marked)
         else:
             for prefix, rooted in self._rooted:

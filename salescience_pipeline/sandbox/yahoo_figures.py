@@ -1,0 +1,604 @@
+"""What Yahoo says about a company beside its chart: quoteSummary modules, quote rows, search hits, fundamental series.
+
+Every figure follows from the world's prices and the invented accounts, so that it agrees with charts and filings. What
+does not belong here: HTTP and the session (``yahoo``).
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from bisect import bisect_right
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from statistics import fmean
+from typing import Any
+
+from salescience_pipeline.sandbox import nyse
+from salescience_pipeline.sandbox.app import Sandbox
+from salescience_pipeline.sandbox.statements import Accounts, Quarter, accounts
+from salescience_pipeline.sandbox.world import Company
+from salescience_pipeline.sandbox.yahoo_chart import (
+    EXCHANGES,
+    Charts,
+    Series,
+    market_close_time,
+    offset_of,
+    split_event,
+)
+
+_REPORTED_AFTER = dt.timedelta(days=45)
+"""Accounts show up at Yahoo this long after their quarter's end, when the filings are out too."""
+_FLOWS = {
+    "TotalRevenue": "revenue",
+    "OperatingRevenue": "revenue",
+    "CostOfRevenue": "cost",
+    "GrossProfit": "gross_profit",
+    "ResearchAndDevelopment": "research",
+    "SellingGeneralAndAdministration": "selling",
+    "OperatingExpense": "operating_expenses",
+    "OperatingIncome": "operating_income",
+    "InterestExpense": "interest",
+    "PretaxIncome": "pretax",
+    "TaxProvision": "tax",
+    "NetIncome": "net_income",
+    "NetIncomeCommonStockholders": "net_income",
+    "OperatingCashFlow": "operating_cash",
+    "InvestingCashFlow": "investing_cash",
+    "FinancingCashFlow": "financing_cash",
+    "DepreciationAndAmortization": "depreciation_amortization",
+}
+_OUTFLOWS = {"CapitalExpenditure": "capital_spending", "CashDividendsPaid": "dividends"}
+_BALANCES = {
+    "TotalAssets": "assets",
+    "CurrentAssets": "current_assets",
+    "CashAndCashEquivalents": "cash",
+    "AccountsReceivable": "receivables",
+    "Inventory": "inventory",
+    "Goodwill": "goodwill",
+    "TotalLiabilitiesNetMinorityInterest": "liabilities",
+    "CurrentLiabilities": "current_liabilities",
+    "TotalDebt": "debt",
+    "StockholdersEquity": "equity",
+    "RetainedEarnings": "retained",
+}
+_PERIODS = {"annual": ("12M", 4), "quarterly": ("3M", 1), "trailing": ("TTM", 4)}
+
+
+def seconds(day: dt.date) -> int:
+    """Midnight UTC of ``day`` in Unix seconds: how Yahoo writes dates without a time."""
+    return int(dt.datetime.combine(day, dt.time(), dt.UTC).timestamp())
+
+
+def short(value: float) -> str:
+    """A number as Yahoo prints it for people: ``391.04B``, ``16.24M``, ``5.3``."""
+    for size, letter in ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "k")):
+        if abs(value) >= size:
+            return f"{value / size:.2f}{letter}".replace(".00", "")
+    return f"{value:.2f}"
+
+
+def amount(value: float) -> dict[str, Any]:
+    """A number with its readable forms; zero has no short one."""
+    return {"raw": value, "fmt": short(value) if value else None, "longFmt": f"{value:,}"}
+
+
+def wrapped(module: Any) -> Any:
+    """A module as it looks when ``formatted=false`` was not asked for: numbers become ``{raw, fmt}``."""
+    if isinstance(module, dict):
+        if "raw" in module:
+            return module
+        plain = {"maxAge", "priceHint", "age", "yearBorn", "fiscalYear", "fullTimeEmployees", "gmtOffSetMilliseconds"}
+        return {name: value if name in plain else wrapped(value) for name, value in module.items()}
+    if isinstance(module, list):
+        return [wrapped(item) for item in module]
+    if isinstance(module, bool) or not isinstance(module, int | float):
+        return module
+    return {"raw": module, "fmt": short(module)}
+
+
+@lru_cache(maxsize=128)
+def _accounts(company_key: tuple[str, int], company: Company, until: dt.date) -> Accounts:
+    return accounts(company, company_key[1], until)
+
+
+class _Day:
+    """The last session of a series and what surrounds it."""
+
+    def __init__(self, series: Series, today: dt.date) -> None:
+        last = len(series.days) - 1
+        before = max(0, last - 1)
+        year = bisect_right(series.days, today - dt.timedelta(days=365))
+        self.close = series.clean_close(last)
+        self.previous = series.clean_close(before)
+        self.change = round(self.close - self.previous, 4)
+        self.ratio = round(self.change / self.previous, 8)
+        self.open = round(series.open[last], 4)
+        self.high = round(series.high[last], 4)
+        self.low = round(series.low[last], 4)
+        self.volume = series.volume[last]
+        self.time = market_close_time(series.days[last])
+        self.year_high = round(max(series.high[year:] or series.high[last:]), 4)
+        self.year_low = round(min(series.low[year:] or series.low[last:]), 4)
+        self.year_change = round(series.close[last] / series.close[min(year, last)] - 1, 8)
+        self.average_50 = round(fmean(series.close[-50:]), 4)
+        self.average_200 = round(fmean(series.close[-200:]), 4)
+        self.volume_10 = round(fmean(series.volume[-10:]))
+        self.volume_63 = round(fmean(series.volume[-63:]))
+        paid = [(day, cash) for day, cash in series.dividends.items() if day > today - dt.timedelta(days=365)]
+        self.dividends = round(sum(cash for _, cash in paid), 4)
+        self.last_dividend = paid[-1] if paid else None
+
+
+class Figures:
+    """Figures over one sandbox."""
+
+    def __init__(self, sandbox: Sandbox, charts: Charts) -> None:
+        self._sandbox = sandbox
+        self._charts = charts
+        self._modules: dict[str, Callable[[Company], dict[str, Any] | None]] = {
+            "assetProfile": self._profile,
+            "summaryProfile": self._summary_profile,
+            "quoteType": self._quote_type,
+            "price": self._price,
+            "summaryDetail": self._summary_detail,
+            "defaultKeyStatistics": self._statistics,
+            "financialData": self._financial_data,
+            "calendarEvents": self._calendar,
+        }
+
+    def module(self, company: Company, name: str) -> dict[str, Any] | None:
+        """One quoteSummary module, or ``None`` where Yahoo would leave it out."""
+        make = self._modules.get(name)
+        return make(company) if make is not None else None
+
+    # -- bases ------------------------------------------------------------------------------------------------------
+
+    def _day(self, company: Company) -> _Day:
+        return _Day(self._charts.series(company), self._sandbox.world.today)
+
+    def _shares(self, company: Company) -> int:
+        return self._sandbox.world.shares_on(company.ticker, self._sandbox.world.last_session)
+
+    def _books(self, company: Company) -> Accounts | None:
+        if company.kind == "etf":
+            return None
+        world = self._sandbox.world
+        books = _accounts((company.ticker, world.seed), company, world.today - _REPORTED_AFTER)
+        return books if len(books.quarters) >= 8 else None
+
+    @staticmethod
+    def _trailing(books: Accounts, item: str, back: int = 0) -> int:
+        """Sum of four quarters in USD, ``back`` quarters before the newest."""
+        rows = books.quarters[len(books.quarters) - 4 - back : len(books.quarters) - back]
+        return int(sum(row.flows[item] for row in rows) * 10**books.scale)
+
+    # -- modules ----------------------------------------------------------------------------------------------------
+
+    def _summary_profile(self, company: Company) -> dict[str, Any] | None:
+        if company.kind == "etf":
+            return None
+
+        def key(text: str) -> str:
+            return text.lower().replace(" - ", "-").replace(" ", "-")
+
+        return {
+            "address1": company.address,
+            "city": company.city,
+            "state": company.state,
+            "zip": company.postal_code,
+            "country": "United States",
+            "phone": company.phone,
+            "website": company.website,
+            "industry": company.industry,
+            "industryKey": key(company.industry),
+            "industryDisp": company.industry,
+            "sector": company.sector,
+            "sectorKey": key(company.sector),
+            "sectorDisp": company.sector,
+            "longBusinessSummary": company.description,
+            "fullTimeEmployees": company.employees,
+            "companyOfficers": [],
+            "maxAge": 86400,
+        }
+
+    def _profile(self, company: Company) -> dict[str, Any] | None:
+        profile = self._summary_profile(company)
+        if profile is None:
+            return None
+        year = self._sandbox.world.today.year
+        profile["companyOfficers"] = [
+            {
+                "maxAge": 1,
+                "name": officer.name,
+                "age": year - officer.born,
+                "title": officer.title,
+                "yearBorn": officer.born,
+                "fiscalYear": year - 1,
+                "totalPay": amount(officer.pay),
+                "exercisedValue": amount(0),
+                "unexercisedValue": amount(0),
+            }
+            for officer in company.officers
+        ]
+        return profile
+
+    def _quote_type(self, company: Company) -> dict[str, Any]:
+        offset, zone = offset_of(self._sandbox.world.today)
+        return {
+            "exchange": EXCHANGES[company.exchange][0],
+            "quoteType": "ETF" if company.kind == "etf" else "EQUITY",
+            "symbol": company.dashed,
+            "underlyingSymbol": company.dashed,
+            "shortName": company.name,
+            "longName": company.name,
+            "firstTradeDateEpochUtc": self._charts.series(company).stamps[0],
+            "timeZoneFullName": "America/New_York",
+            "timeZoneShortName": zone,
+            "uuid": f"00000000-0000-4000-8000-{company.cik:012d}",
+            "messageBoardId": f"finmb_{company.cik}",
+            "gmtOffSetMilliseconds": offset * 1000,
+            "maxAge": 1,
+        }
+
+    def _price(self, company: Company) -> dict[str, Any]:
+        day = self._day(company)
+        code, full, _ = EXCHANGES[company.exchange]
+        return {
+            "maxAge": 1,
+            "regularMarketChangePercent": day.ratio,
+            "regularMarketChange": day.change,
+            "regularMarketTime": day.time,
+            "priceHint": 2,
+            "regularMarketPrice": day.close,
+            "regularMarketDayHigh": day.high,
+            "regularMarketDayLow": day.low,
+            "regularMarketVolume": day.volume,
+            "regularMarketPreviousClose": day.previous,
+            "regularMarketSource": "FREE_REALTIME",
+            "regularMarketOpen": day.open,
+            "exchange": code,
+            "exchangeName": full,
+            "exchangeDataDelayedBy": 0,
+            "marketState": "CLOSED",
+            "quoteType": "ETF" if company.kind == "etf" else "EQUITY",
+            "symbol": company.dashed,
+            "underlyingSymbol": None,
+            "shortName": company.name,
+            "longName": company.name,
+            "currency": company.currency,
+            "quoteSourceName": "Delayed Quote",
+            "currencySymbol": "$",
+            "fromCurrency": None,
+            "toCurrency": None,
+            "lastMarket": None,
+            "marketCap": round(day.close * self._shares(company)),
+        }
+
+    def _summary_detail(self, company: Company) -> dict[str, Any]:
+        day = self._day(company)
+        detail: dict[str, Any] = {
+            "maxAge": 1,
+            "priceHint": 2,
+            "previousClose": day.previous,
+            "open": day.open,
+            "dayLow": day.low,
+            "dayHigh": day.high,
+            "regularMarketPreviousClose": day.previous,
+            "regularMarketOpen": day.open,
+            "regularMarketDayLow": day.low,
+            "regularMarketDayHigh": day.high,
+        }
+        if day.last_dividend is not None:
+            detail |= {
+                "dividendRate": round(day.last_dividend[1] * 4, 4),
+                "dividendYield": round(day.last_dividend[1] * 4 / day.close, 4),
+                "exDividendDate": seconds(day.last_dividend[0]),
+            }
+        detail |= {
+            "volume": day.volume,
+            "regularMarketVolume": day.volume,
+            "averageVolume": day.volume_63,
+            "averageVolume10days": day.volume_10,
+            "averageDailyVolume10Day": day.volume_10,
+            "bid": round(day.close - 0.01, 2),
+            "ask": round(day.close + 0.01, 2),
+            "bidSize": 100,
+            "askSize": 100,
+            "marketCap": round(day.close * self._shares(company)),
+            "fiftyTwoWeekLow": day.year_low,
+            "fiftyTwoWeekHigh": day.year_high,
+            "fiftyDayAverage": day.average_50,
+            "twoHundredDayAverage": day.average_200,
+            "trailingAnnualDividendRate": day.dividends,
+            "trailingAnnualDividendYield": round(day.dividends / day.previous, 8),
+            "currency": company.currency,
+            "fromCurrency": None,
+            "toCurrency": None,
+            "lastMarket": None,
+            "coinMarketCapLink": None,
+            "algorithm": None,
+            "tradeable": False,
+        }
+        if (books := self._books(company)) is not None:
+            income = self._trailing(books, "net_income")
+            if income > 0:
+                detail["trailingPE"] = round(day.close * self._shares(company) / income, 5)
+            revenue = self._trailing(books, "revenue")
+            detail["priceToSalesTrailing12Months"] = round(day.close * self._shares(company) / revenue, 6)
+        return detail
+
+    def _statistics(self, company: Company) -> dict[str, Any]:
+        day, shares, series = self._day(company), self._shares(company), self._charts.series(company)
+        statistics: dict[str, Any] = {
+            "maxAge": 1,
+            "priceHint": 2,
+            "floatShares": round(shares * 0.97),
+            "sharesOutstanding": shares,
+            "impliedSharesOutstanding": shares,
+            "category": "Fictional" if company.kind == "etf" else None,
+            "fundFamily": "Fictional Index Funds" if company.kind == "etf" else None,
+            "legalType": "Exchange Traded Fund" if company.kind == "etf" else None,
+            "52WeekChange": day.year_change,
+            "latestShareClass": None,
+            "leadInvestor": None,
+        }
+        if series.splits:
+            split_day, factor = list(series.splits.items())[-1]
+            statistics["lastSplitFactor"] = split_event(0, factor)["splitRatio"]
+            statistics["lastSplitDate"] = seconds(split_day)
+        if day.last_dividend is not None:
+            statistics["lastDividendValue"] = day.last_dividend[1]
+            statistics["lastDividendDate"] = seconds(day.last_dividend[0])
+        if (books := self._books(company)) is not None:
+            newest, unit = books.quarters[-1], 10**books.scale
+            ended = max(quarter.end for quarter in books.quarters if quarter.number == 4)
+            income, revenue = self._trailing(books, "net_income"), self._trailing(books, "revenue")
+            equity, debt, cash = (newest.balances[name] * unit for name in ("equity", "debt", "cash"))
+            statistics |= {
+                "enterpriseValue": round(day.close * shares) + debt - cash,
+                "profitMargins": round(income / revenue, 5),
+                "bookValue": round(equity / shares, 3),
+                "priceToBook": round(day.close * shares / equity, 6) if equity else None,
+                "lastFiscalYearEnd": seconds(ended),
+                "nextFiscalYearEnd": seconds(_a_year_on(ended)),
+                "mostRecentQuarter": seconds(newest.end),
+                "netIncomeToCommon": income,
+                "trailingEps": round(income / shares, 2),
+                "enterpriseToRevenue": round((day.close * shares + debt - cash) / revenue, 3),
+            }
+        return statistics
+
+    def _financial_data(self, company: Company) -> dict[str, Any] | None:
+        books = self._books(company)
+        if books is None:
+            return None
+        newest, unit, shares = books.quarters[-1], 10**books.scale, self._shares(company)
+        revenue, before = self._trailing(books, "revenue"), self._trailing(books, "revenue", back=4)
+        income, gross = self._trailing(books, "net_income"), self._trailing(books, "gross_profit")
+        operating = self._trailing(books, "operating_income")
+        ebitda = operating + self._trailing(books, "depreciation_amortization")
+        cash = (newest.balances["cash"] + newest.balances["securities"]) * unit
+        balances = newest.balances
+        return {
+            "maxAge": 86400,
+            "currentPrice": self._day(company).close,
+            "recommendationKey": "none",
+            "totalCash": cash,
+            "totalCashPerShare": round(cash / shares, 3),
+            "ebitda": ebitda,
+            "totalDebt": balances["debt"] * unit,
+            "currentRatio": round(balances["current_assets"] / balances["current_liabilities"], 3),
+            "totalRevenue": revenue,
+            "debtToEquity": round(100 * balances["debt"] / balances["equity"], 3) if balances["equity"] else None,
+            "revenuePerShare": round(revenue / shares, 3),
+            "returnOnAssets": round(income / (balances["assets"] * unit), 5),
+            "returnOnEquity": round(income / (balances["equity"] * unit), 5) if balances["equity"] else None,
+            "grossProfits": gross,
+            "freeCashflow": self._trailing(books, "operating_cash") - self._trailing(books, "capital_spending"),
+            "operatingCashflow": self._trailing(books, "operating_cash"),
+            "revenueGrowth": round(revenue / before - 1, 3),
+            "grossMargins": round(gross / revenue, 5),
+            "ebitdaMargins": round(ebitda / revenue, 5),
+            "operatingMargins": round(operating / revenue, 5),
+            "profitMargins": round(income / revenue, 5),
+            "financialCurrency": company.currency,
+        }
+
+    def _calendar(self, company: Company) -> dict[str, Any]:
+        events: dict[str, Any] = {"maxAge": 1, "earnings": {"earningsDate": [], "isEarningsDateEstimate": True}}
+        if (books := self._books(company)) is not None:
+            report = nyse.next_session(books.quarters[-1].end + dt.timedelta(days=91 + 40))
+            events["earnings"]["earningsDate"] = [market_close_time(report)]
+        coming = self._sandbox.world.upcoming_dividend(company.ticker)
+        if coming is not None:
+            events["exDividendDate"] = seconds(coming[0])
+            events["dividendDate"] = seconds(coming[0] + dt.timedelta(days=14))
+        return events
+
+    # -- quotes, search, series -------------------------------------------------------------------------------------
+
+    def quote(self, company: Company) -> dict[str, Any]:
+        """One row of the quote endpoint."""
+        day, world = self._day(company), self._sandbox.world
+        code, full, _ = EXCHANGES[company.exchange]
+        offset, zone = offset_of(world.today)
+        shares = self._shares(company)
+        fund = company.kind == "etf"
+        row: dict[str, Any] = {
+            "language": "en-US",
+            "region": "US",
+            "quoteType": "ETF" if fund else "EQUITY",
+            "typeDisp": "ETF" if fund else "Equity",
+            "quoteSourceName": "Delayed Quote",
+            "triggerable": True,
+            "customPriceAlertConfidence": "HIGH",
+            "shortName": company.name,
+            "longName": company.name,
+            "marketState": "CLOSED",
+            "regularMarketChangePercent": round(day.ratio * 100, 7),
+            "regularMarketPrice": day.close,
+            "currency": company.currency,
+            "exchange": code,
+            "messageBoardId": f"finmb_{company.cik}",
+            "exchangeTimezoneName": "America/New_York",
+            "exchangeTimezoneShortName": zone,
+            "gmtOffSetMilliseconds": offset * 1000,
+            "market": "us_market",
+            "esgPopulated": False,
+            "corporateActions": [],
+            "regularMarketTime": day.time,
+            "regularMarketChange": day.change,
+            "regularMarketDayHigh": day.high,
+            "regularMarketDayRange": f"{day.low} - {day.high}",
+            "regularMarketDayLow": day.low,
+            "regularMarketVolume": day.volume,
+            "regularMarketPreviousClose": day.previous,
+            "bid": round(day.close - 0.01, 2),
+            "ask": round(day.close + 0.01, 2),
+            "bidSize": 1,
+            "askSize": 1,
+            "fullExchangeName": full,
+            "financialCurrency": company.currency,
+            "regularMarketOpen": day.open,
+            "averageDailyVolume3Month": day.volume_63,
+            "averageDailyVolume10Day": day.volume_10,
+            "fiftyTwoWeekLowChange": round(day.close - day.year_low, 4),
+            "fiftyTwoWeekLowChangePercent": round(day.close / day.year_low - 1, 8),
+            "fiftyTwoWeekRange": f"{day.year_low} - {day.year_high}",
+            "fiftyTwoWeekHighChange": round(day.close - day.year_high, 4),
+            "fiftyTwoWeekHighChangePercent": round(day.close / day.year_high - 1, 8),
+            "fiftyTwoWeekLow": day.year_low,
+            "fiftyTwoWeekHigh": day.year_high,
+            "fiftyTwoWeekChangePercent": round(day.year_change * 100, 6),
+            "trailingAnnualDividendRate": day.dividends,
+            "trailingAnnualDividendYield": round(day.dividends / day.previous, 8),
+            "sharesOutstanding": shares,
+            "fiftyDayAverage": day.average_50,
+            "fiftyDayAverageChange": round(day.close - day.average_50, 4),
+            "fiftyDayAverageChangePercent": round(day.close / day.average_50 - 1, 8),
+            "twoHundredDayAverage": day.average_200,
+            "twoHundredDayAverageChange": round(day.close - day.average_200, 4),
+            "twoHundredDayAverageChangePercent": round(day.close / day.average_200 - 1, 8),
+            "marketCap": round(day.close * shares),
+            "sourceInterval": 15,
+            "exchangeDataDelayedBy": 0,
+            "hasPrePostMarketData": True,
+            "firstTradeDateMilliseconds": self._charts.series(company).stamps[0] * 1000,
+            "priceHint": 2,
+            "tradeable": False,
+            "cryptoTradeable": False,
+            "symbol": company.dashed,
+        }
+        if (books := self._books(company)) is not None and (income := self._trailing(books, "net_income")):
+            row["epsTrailingTwelveMonths"] = round(income / shares, 2)
+            if income > 0:
+                row["trailingPE"] = round(day.close * shares / income, 6)
+        if day.last_dividend is not None:
+            row["dividendRate"] = round(day.last_dividend[1] * 4, 4)
+            row["dividendYield"] = round(day.last_dividend[1] * 400 / day.close, 2)
+        return row
+
+    def found(self, company: Company, rank: int) -> dict[str, Any]:
+        """One hit of the search."""
+        fund = company.kind == "etf"
+        row: dict[str, Any] = {
+            "exchange": EXCHANGES[company.exchange][0],
+            "shortname": company.name,
+            "quoteType": "ETF" if fund else "EQUITY",
+            "symbol": company.dashed,
+            "index": "quotes",
+            "score": 20_000 - rank,
+            "typeDisp": "ETF" if fund else "Equity",
+            "longname": company.name,
+            "exchDisp": EXCHANGES[company.exchange][2],
+        }
+        if not fund:
+            row |= {
+                "sector": company.sector,
+                "sectorDisp": company.sector,
+                "industry": company.industry,
+                "industryDisp": company.industry,
+            }
+        return row | {"isYahooFinance": True}
+
+    def shares_row(self, company: Company, window: tuple[int, int]) -> dict[str, Any]:
+        """Shares outstanding at the start of each month, which the series endpoint gives when no type is named."""
+        world = self._sandbox.world
+        first = world.first_date(company)
+        days = [
+            day
+            for year in range(first.year, world.today.year + 1)
+            for month in range(1, 13)
+            if first <= (day := nyse.next_session(dt.date(year, month, 1))) <= world.last_session
+        ]
+        days = [day for day in days if window[0] <= seconds(day) < window[1]]
+        row: dict[str, Any] = {"meta": {"symbol": [company.dashed], "type": ["shares_out"]}}
+        if days:
+            row["timestamp"] = [seconds(day) for day in days]
+            row["shares_out"] = [world.shares_on(company.ticker, day) for day in days]
+        return row
+
+    def series(self, company: Company, name: str, window: tuple[int, int]) -> dict[str, Any]:
+        """One type of the fundamental series; without values in the half-open window there is only the meta block."""
+        row: dict[str, Any] = {"meta": {"symbol": [company.dashed], "type": [name]}}
+        prefix = next((text for text in _PERIODS if name.startswith(text)), None)
+        books = self._books(company)
+        if prefix is None or books is None:
+            return row
+        period, count = _PERIODS[prefix]
+        points = [
+            (quarter.end, value)
+            for quarter in self._ends(books, prefix)
+            if window[0] <= seconds(quarter.end) < window[1]
+            and (value := _value(books, quarter, name.removeprefix(prefix), count)) is not None
+        ]
+        if points:
+            row["timestamp"] = [seconds(day) for day, _ in points]
+            row[name] = [
+                {
+                    "asOfDate": day.isoformat(),
+                    "periodType": period,
+                    "currencyCode": company.currency,
+                    "reportedValue": {"raw": int(value) if value.is_integer() else value, "fmt": short(value)},
+                }
+                for day, value in points
+            ]
+        return row
+
+    @staticmethod
+    def _ends(books: Accounts, prefix: str) -> Sequence[Quarter]:
+        """The quarters at whose ends a period of this kind ends; Yahoo keeps four years, five quarters, one trailing."""
+        if prefix == "annual":
+            return [quarter for quarter in books.quarters if quarter.number == 4][-4:]
+        return books.quarters[-5:] if prefix == "quarterly" else books.quarters[-1:]
+
+
+def _value(books: Accounts, quarter: Quarter, item: str, count: int) -> float | None:
+    """A figure in USD (or per share, or in shares) for the ``count`` quarters that end with ``quarter``."""
+    unit = 10**books.scale
+    end = books.quarters.index(quarter) + 1
+    rows = books.quarters[max(0, end - count) : end]
+    if len(rows) < count:
+        return None
+
+    def total(flow: str) -> float:
+        return float(sum(row.flows[flow] for row in rows) * unit)
+
+    value: float | None = None
+    if item in _FLOWS:
+        value = total(_FLOWS[item])
+    elif item in _OUTFLOWS:
+        value = -total(_OUTFLOWS[item])
+    elif item == "FreeCashFlow":
+        value = total("operating_cash") - total("capital_spending")
+    elif item in _BALANCES:
+        value = float(quarter.balances[_BALANCES[item]] * unit)
+    elif item in {"BasicAverageShares", "DilutedAverageShares", "BasicEPS", "DilutedEPS"}:
+        shares = float(sum(r.shares_basic if item[0] == "B" else r.shares_diluted for r in rows) // count)
+        value = round(total("net_income") / shares, 2) if item.endswith("EPS") else shares
+    return value
+
+
+def _a_year_on(day: dt.date) -> dt.date:
+    """The same day one year later; February ends when it ends."""
+    return (day + dt.timedelta(days=1)).replace(year=(day + dt.timedelta(days=1)).year + 1) - dt.timedelta(days=1)
