@@ -8,11 +8,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 from types import MappingProxyType
 
 from salescience_pipeline.documents.namespaces import XBRLDI, XBRLI, DeadSpans, Scope, Scopes
-from salescience_pipeline.documents.source import Source, parse_attributes
-from salescience_pipeline.documents.xmltext import plain_text
+from salescience_pipeline.documents.source import Source
+from salescience_pipeline.documents.xmltext import plain_text, raw_attributes
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,13 +55,14 @@ class Unit:
     @property
     def text(self) -> str:
         """Local names only: ``USD``, ``USD/shares``, ``kWh*USD``."""
-        over, under = ("*".join(name.rpartition(":")[2] for name in part) for part in (self.numerator, self.denominator))
+        over, under = (
+            "*".join(name.rpartition(":")[2] for name in part) for part in (self.numerator, self.denominator)
+        )
         return f"{over}/{under}" if under else over
 
 
 _PART = re.compile(
-    rb"<(?:([\w.\-]+):)?(identifier|startDate|endDate|instant|explicitMember|typedMember)\b"
-    rb"((?:[^<>\"']|\"[^\"<]*\"|'[^'<]*')*)>([^<]*)"
+    rb"<(?:([\w.\-]++):)?(identifier|startDate|endDate|instant|explicitMember|typedMember)\b([^<>]*+)>([^<]*+)"
 )
 _MEASURE = re.compile(rb"<(?:[\w.\-]+:)?(measure|unitNumerator|unitDenominator)\b[^<>]*>([^<]*)")
 _TYPED_END = re.compile(rb"</(?:[\w.\-]+:)?typedMember\s*>")
@@ -75,57 +77,77 @@ def _elements(source: Source, scopes: Scopes, dead: DeadSpans, local: bytes) -> 
     for prefix in scopes.prefixes_of(frozenset({XBRLI})):
         name = (prefix.encode() + b":" if prefix else b"") + local
         opening = re.compile(rb"<" + re.escape(name) + rb"(\s[^<>]*)>")
-        closing = b"</" + name
+        closing = re.compile(rb"</" + re.escape(name) + rb"\s*>")
         for match in opening.finditer(data):
             if dead.hides(match.start()) or scopes.at(match.start()).prefixes.get(prefix) != XBRLI:
                 continue
             if match[1].endswith(b"/"):
                 continue
-            end = data.find(closing, match.end())
-            if end >= 0:
-                body = data[match.end() : end]
+            end = closing.search(data, match.end())
+            if end is not None:
+                body = data[match.end() : end.start()]
                 yield match[1], _COMMENT.sub(b"", body) if b"<!--" in body else body, match.start()
+
+
+def _identifier(raw: bytes) -> str:
+    return raw_attributes(raw).get(b"id", b"").decode("utf-8", "replace").strip()
 
 
 def read_contexts(source: Source, scopes: Scopes, dead: DeadSpans) -> dict[str, Context]:
     """All contexts of the document by id; of a repeated id the first."""
     found: dict[str, Context] = {}
+    reader = _ContextReader(source.encoding)
     for raw, body, offset in _elements(source, scopes, dead, b"context"):
-        identifier = parse_attributes(raw, source.encoding).get("id", "").strip()
+        identifier = _identifier(raw)
         if identifier not in found:
-            found[identifier] = _read_context(identifier, body, source.encoding, scopes.at(offset))
+            found[identifier] = reader.read(identifier, body, scopes.at(offset))
     return found
 
 
-def _read_context(identifier: str, body: bytes, encoding: str, scope: Scope) -> Context:
-    entity = scheme = ""
-    start: str | None = None
-    end: str | None = None
-    dimensions: dict[str, str | None] = {}
-    typed: set[str] = set()
-    for match in _PART.finditer(body):
-        prefix, local, raw, content = match.groups()
-        namespace = scope.prefixes.get((prefix or b"").decode(), XBRLI if local[-6:] != b"Member" else XBRLDI)
-        text = plain_text(content, encoding).strip()
-        if local[-6:] == b"Member":
-            quoted = _QUOTED.search(raw)
-            if quoted is None or namespace != XBRLDI:
-                continue
-            axis = (quoted[2] or quoted[3] or b"").decode(encoding).strip()
-            if local == b"typedMember":
-                text_or_nil = _typed_value(body, match, encoding)
+class _ContextReader:
+    """Reads contexts; remembers the texts that a document repeats (its CIK, its dates, its members)."""
+
+    def __init__(self, encoding: str) -> None:
+        self.encoding = encoding
+        self.texts: dict[bytes, str] = {}
+
+    def text(self, raw: bytes) -> str:
+        known = self.texts.get(raw)
+        if known is None:
+            known = self.texts[raw] = plain_text(raw, self.encoding).strip()
+        return known
+
+    def quoted(self, raw: bytes) -> str:
+        """The value of the attribute ``dimension`` or ``scheme``."""
+        known = self.texts.get(raw)
+        if known is None:
+            match = _QUOTED.search(raw)
+            value = (match[2] or match[3] or b"") if match is not None else b""
+            known = self.texts[raw] = plain_text(value, self.encoding).strip()
+        return known
+
+    def read(self, identifier: str, body: bytes, scope: Scope) -> Context:
+        entity = scheme = ""
+        start: str | None = None
+        end: str | None = None
+        dimensions: dict[str, str | None] = {}
+        typed: set[str] = set()
+        for index, (prefix, local, raw, content) in enumerate(_PART.findall(body)):
+            if local == b"explicitMember":
+                if scope.prefixes.get(prefix.decode()) == XBRLDI:
+                    dimensions[self.quoted(raw)] = self.text(content)
+            elif local == b"identifier":
+                entity, scheme = self.text(content), self.quoted(raw)
+            elif local == b"startDate":
+                start = self.text(content)
+            elif local != b"typedMember":
+                end = self.text(content)
+            elif scope.prefixes.get(prefix.decode()) == XBRLDI:
+                match = next(islice(_PART.finditer(body), index, None))
+                axis = self.quoted(raw)
                 typed.add(axis)
-                dimensions[axis] = text_or_nil
-            else:
-                dimensions[axis] = text
-        elif local == b"identifier":
-            quoted = _QUOTED.search(raw)
-            entity, scheme = text, (quoted[2] or quoted[3] or b"").decode(encoding) if quoted is not None else ""
-        elif local == b"startDate":
-            start = text
-        else:
-            end = text
-    return Context(identifier, entity, scheme, start, end, MappingProxyType(dimensions), frozenset(typed))
+                dimensions[axis] = _typed_value(body, match, self.encoding)
+        return Context(identifier, entity, scheme, start, end, MappingProxyType(dimensions), frozenset(typed))
 
 
 def _typed_value(body: bytes, match: re.Match[bytes], encoding: str) -> str | None:
@@ -140,7 +162,7 @@ def read_units(source: Source, scopes: Scopes, dead: DeadSpans) -> dict[str, Uni
     """All units of the document by id; of a repeated id the first."""
     found: dict[str, Unit] = {}
     for raw, body, _offset in _elements(source, scopes, dead, b"unit"):
-        identifier = parse_attributes(raw, source.encoding).get("id", "").strip()
+        identifier = _identifier(raw)
         parts: dict[bytes, list[str]] = {b"unitNumerator": [], b"unitDenominator": []}
         part = parts[b"unitNumerator"]
         for local, content in _MEASURE.findall(body):
@@ -148,7 +170,5 @@ def read_units(source: Source, scopes: Scopes, dead: DeadSpans) -> dict[str, Uni
                 part.append(plain_text(content, source.encoding).strip())
             else:
                 part = parts[local]
-        found.setdefault(
-            identifier, Unit(identifier, tuple(parts[b"unitNumerator"]), tuple(parts[b"unitDenominator"]))
-        )
+        found.setdefault(identifier, Unit(identifier, tuple(parts[b"unitNumerator"]), tuple(parts[b"unitDenominator"])))
     return found

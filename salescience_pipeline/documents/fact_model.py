@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
 
 from salescience_pipeline.documents.contexts import Context, Unit
 from salescience_pipeline.documents.source import Source
-from salescience_pipeline.documents.xmltext import fragment, plain_text
+from salescience_pipeline.documents.xmltext import FragmentWriter, plain_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +137,8 @@ class FactSet:
     units: dict[str, Unit] = field(default_factory=dict)
     footnotes: dict[str, Footnote] = field(default_factory=dict)
     schema_refs: tuple[str, ...] = ()
-    dropped_tags: dict[int, re.Pattern[bytes]] = field(default_factory=dict, repr=False)
+    fragments: dict[int, FragmentWriter] = field(default_factory=dict, repr=False)
+    """Per inline document of the set: who writes its text blocks."""
 
     def __iter__(self) -> Iterator[Fact]:
         return iter(self.facts)
@@ -152,8 +152,9 @@ class FactSet:
         for document, start, end in fact.ranges:
             source = self.sources[document]
             raw = source.data[start:end]
-            if fact.escaped and document in self.dropped_tags:
-                parts.append(fragment(raw, source.encoding, self.dropped_tags[document]))
+            writer = self.fragments.get(document)
+            if fact.escaped and writer is not None:
+                parts.append(writer.text(raw))
             else:
                 parts.append(plain_text(raw, source.encoding))
         return "".join(parts)
@@ -162,5 +163,3 @@ class FactSet:
         """One JSON object per fact, see :meth:`Fact.as_record`."""
         for fact in self.facts:
             yield json.dumps(fact.as_record(), ensure_ascii=False)
-
-

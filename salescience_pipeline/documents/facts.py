@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from decimal import Decimal, InvalidOperation
+from typing import Any
 
 from salescience_pipeline.documents.contexts import read_contexts, read_units
 from salescience_pipeline.documents.fact_model import Fact, FactSet, Footnote
@@ -18,7 +19,7 @@ from salescience_pipeline.documents.namespaces import XSI, Scope
 from salescience_pipeline.documents.source import Source
 from salescience_pipeline.documents.transform_errors import TransformError
 from salescience_pipeline.documents.transforms import Transform, find_transform
-from salescience_pipeline.documents.xmltext import plain_text, resolve_references
+from salescience_pipeline.documents.xmltext import FragmentWriter, plain_text, resolve_references
 
 _TRUE = (b"true", b"1")
 _XML_SPACE = " \t\r\n"
@@ -68,11 +69,26 @@ def read_facts(sources: Source | Sequence[Source]) -> FactSet:
         for fact_id, footnote_id in reader.footnote_arcs:
             footnotes.setdefault(fact_id, []).append(footnote_id)
         if reader.dropped is not None:
-            result.dropped_tags[reader.index] = reader.dropped
+            result.fragments[reader.index] = FragmentWriter(reader.source.encoding, reader.dropped)
     for reader, elements in found:
         _Builder(reader, result, continuations, footnotes).build(elements)
         result.problems += reader.problems
     return result
+
+
+class _Texts(dict[bytes | None, Any]):
+    """Values of attributes, decoded and trimmed; every value is worked out once. ``None`` (no attribute) stays None."""
+
+    def __init__(self, encoding: str) -> None:
+        super().__init__({None: None})
+        self._encoding = encoding
+
+    def __missing__(self, raw: bytes) -> str:
+        text = raw.decode(self._encoding, "replace")
+        text = (resolve_references(text) if "&" in text else text).strip()
+        if len(self) < _REMEMBERED:
+            self[raw] = text
+        return text
 
 
 class _Builder:
@@ -93,7 +109,7 @@ class _Builder:
         self.result = result
         self.continuations = continuations
         self.footnotes = footnotes
-        self.texts: dict[bytes, str] = {}
+        self.texts = _Texts(reader.source.encoding)
         self.names: dict[bytes, tuple[str, str]] = {}
         self.formats: dict[bytes, tuple[str, Transform]] = {}
         self.scope: Scope | None = None
@@ -116,31 +132,18 @@ class _Builder:
     def _footnotes(self) -> None:
         for element in self.reader.footnotes:
             attributes = element.attributes
-            identifier = self._text(attributes.get(b"id", b""))
+            identifier = self.texts[attributes.get(b"id", b"")]
             text = "".join(plain_text(self.source.data[a:b], self.encoding) for _, a, b in element.pieces())
             lang = attributes.get(b"xml:lang")
             scope_lang = self.scopes.at(element.start).lang
             self.result.footnotes[identifier] = Footnote(
                 identifier,
                 " ".join(text.split()),
-                self._text(lang) if lang is not None else scope_lang,
+                self.texts[lang] if lang is not None else scope_lang,
                 element.start,
                 element.end,
                 self.reader.index,
             )
-
-    def _text(self, raw: bytes) -> str:
-        """The value of an attribute, trimmed; the few values that a document repeats are kept."""
-        text = self.texts.get(raw)
-        if text is None:
-            text = raw.decode(self.encoding, "replace")
-            text = (resolve_references(text) if "&" in text else text).strip()
-            if len(self.texts) < _REMEMBERED:
-                self.texts[raw] = text
-        return text
-
-    def _optional(self, raw: bytes | None) -> str | None:
-        return self._text(raw) if raw is not None else None
 
     def _name(self, raw: bytes, scope: Scope) -> tuple[str, str]:
         """The prefixed name and its namespace.
@@ -150,7 +153,7 @@ class _Builder:
         """
         known = self.names.get(raw)
         if known is None:
-            name = self._text(raw)
+            name = self.texts[raw]
             prefix, _, local = name.rpartition(":")
             namespace = scope.prefixes.get(prefix)
             if not local or namespace is None:
@@ -167,15 +170,16 @@ class _Builder:
 
     def _inline_fact(self, element: Element, scope: Scope) -> Fact:
         attributes = element.attributes
+        texts = self.texts
         concept, namespace = self._name(attributes.get(b"name", b""), scope)
-        context = self.result.contexts.get(self._text(attributes.get(b"contextRef", b"")))
+        context = self.result.contexts.get(texts[attributes.get(b"contextRef")])
         if context is None:
             raise _Unusable("context", f"{concept} refers to a context that does not exist.")
         numeric = element.local != b"nonNumeric"
         nil = self._is_nil(attributes, scope)
         unit = None
         if numeric:
-            unit = self.result.units.get(self._text(attributes.get(b"unitRef", b"")))
+            unit = self.result.units.get(texts[attributes.get(b"unitRef")])
             if unit is None:
                 raise _Unusable("unit", f"{concept} refers to a unit that does not exist.")
         raw_format = attributes.get(b"format")
@@ -193,21 +197,21 @@ class _Builder:
             value = self._transformed(ranges, transform)
         else:
             value = None
-        identifier = self._optional(attributes.get(b"id"))
+        identifier = texts[attributes.get(b"id")]
         references = self.footnotes.get(identifier, []) if identifier else []
-        lang = None if numeric else self._optional(attributes.get(b"xml:lang")) or scope.lang
+        lang = None if numeric else texts[attributes.get(b"xml:lang")] or scope.lang
         return Fact(
             concept,
             namespace,
             context,
             unit,
-            self._optional(attributes.get(b"decimals")) if numeric else None,
-            self._optional(attributes.get(b"precision")) if numeric else None,
+            texts[attributes.get(b"decimals")] if numeric else None,
+            texts[attributes.get(b"precision")] if numeric else None,
             nil,
             lang,
             format_name if raw_format is not None else None,
-            self._optional(attributes.get(b"scale")),
-            self._optional(attributes.get(b"sign")),
+            texts[attributes.get(b"scale")],
+            texts[attributes.get(b"sign")],
             escaped,
             element.hidden,
             numeric,
@@ -259,7 +263,8 @@ class _Builder:
             document, start, end = ranges[0]
             if end - start < _SHORT:
                 source = self.result.sources[document]
-                return plain_text(source.data[start:end], source.encoding)
+                raw = source.data[start:end]
+                return raw.decode() if raw.isalnum() else plain_text(raw, source.encoding)
         if sum(end - start for _, start, end in ranges) > _FORMATTED_MAX:
             raise _Unusable("value", "The content is too long for a number or a formatted text.")
         sources = self.result.sources
@@ -281,10 +286,14 @@ class _Builder:
         transform: Transform | None,
     ) -> str:
         """The decimal number that the content shows under format, scale and sign, written without an exponent."""
+        text = self._content(ranges)
         if transform is None:
-            text = self._content(ranges).strip(_XML_SPACE)
+            text = text.strip(_XML_SPACE)
         else:
-            text = self._transformed(ranges, transform)
+            try:
+                text = transform(text)
+            except TransformError as error:
+                raise _Unusable("value", str(error)) from error
         scale = attributes.get(b"scale")
         negative = attributes.get(b"sign") == b"-"
         if _PLAIN.fullmatch(text) is None:
@@ -321,27 +330,28 @@ class _Builder:
 
     def _instance_fact(self, element: Element, scope: Scope) -> Fact:
         attributes = element.attributes
+        texts = self.texts
         concept, namespace = self._name(element.local, scope)
-        context = self.result.contexts.get(self._text(attributes.get(b"contextRef", b"")))
+        context = self.result.contexts.get(texts[attributes.get(b"contextRef")])
         if context is None:
             raise _Unusable("context", f"{concept} refers to a context that does not exist.")
-        unit_ref = self._optional(attributes.get(b"unitRef"))
+        unit_ref = texts[attributes.get(b"unitRef")]
         unit = self.result.units.get(unit_ref) if unit_ref is not None else None
         if unit_ref is not None and unit is None:
             raise _Unusable("unit", f"{concept} refers to a unit that does not exist.")
         nil = self._is_nil(attributes, scope)
         numeric = unit is not None
         ranges = ((element.document, element.content, element.content_end),)
-        identifier = self._optional(attributes.get(b"id"))
+        identifier = texts[attributes.get(b"id")]
         return Fact(
             concept,
             namespace,
             context,
             unit,
-            self._optional(attributes.get(b"decimals")),
-            self._optional(attributes.get(b"precision")),
+            texts[attributes.get(b"decimals")],
+            texts[attributes.get(b"precision")],
             nil,
-            None if numeric else self._optional(attributes.get(b"xml:lang")) or scope.lang,
+            None if numeric else texts[attributes.get(b"xml:lang")] or scope.lang,
             None,
             None,
             None,

@@ -6,22 +6,21 @@ Only finds and pairs tags. What a fact means (names, contexts, values) is decide
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from salescience_pipeline.documents.errors import DocumentCorrupt
 from salescience_pipeline.documents.fact_model import Problem
 from salescience_pipeline.documents.namespaces import IX, DeadSpans, Scopes
 from salescience_pipeline.documents.source import Kind, Source
+from salescience_pipeline.documents.xmltext import REST_OF_TAG, raw_attributes
 
-_ATTRIBUTES = re.compile(rb"""([A-Za-z_:][\w:.\-]*)\s*=\s*(?:"([^"]*)"|'([^']*)')""")
 _FACTS = frozenset({b"nonFraction", b"nonNumeric", b"fraction"})
 _RANGED = _FACTS | {b"continuation", b"footnote", b"exclude", b"hidden", b"numerator", b"denominator"}
 _MAX_NESTING = 500
 _INSTANCE_ELEMENT = re.compile(
-    rb"<((?:[A-Za-z_][\w.\-]*:)?[A-Za-z_][\w.\-]*)(\s(?:[^<>\"']|\"[^\"<]*\"|'[^'<]*')*?\bcontextRef\s*="
-    rb"(?:[^<>\"']|\"[^\"<]*\"|'[^'<]*')*+)>"
+    rb"<((?:[A-Za-z_][\w.\-]*:)?[A-Za-z_][\w.\-]*)(\s[^<>]*?\bcontextRef\s*=" + REST_OF_TAG + rb")>"
 )
-_SCHEMA_REF = re.compile(rb"<(?:[\w.\-]+:)?schemaRef\b[^<>]*?\bhref\s*=\s*[\"']([^\"']*)")
+_SCHEMA_REF = re.compile(rb"schemaRef\b[^<>]*?\bhref\s*=\s*[\"']([^\"']*)")
 
 
 @dataclass(slots=True, eq=False)
@@ -36,8 +35,8 @@ class Element:
     hidden: bool = False
     content_end: int = -1
     end: int = -1
-    excludes: list[tuple[int, int]] = field(default_factory=list)
-    terms: list[Element] = field(default_factory=list)
+    excludes: tuple[tuple[int, int], ...] = ()
+    terms: tuple[Element, ...] = ()
     """Numerator and denominator of a fraction."""
 
     def pieces(self) -> list[tuple[int, int, int]]:
@@ -96,7 +95,7 @@ class XbrlReader:
     def _inline(self, continuations: dict[str, Element]) -> list[Element]:
         prefixes = b"|".join(re.escape(prefix.encode()) for prefix in self.inline_prefixes)
         self.dropped = re.compile(rb"</?(?:" + prefixes + rb"):")
-        pattern = re.compile(rb"<(/?)(?:" + prefixes + rb"):([A-Za-z]+)((?:[^<>\"']|\"[^\"<]*\"|'[^'<]*')*+)>")
+        pattern = re.compile(rb"<(/?)(?:" + prefixes + rb"):([A-Za-z]++)(" + REST_OF_TAG + rb")>")
         has_dead = bool(self.dead.ends) and self.dead.ends[-1] > self.source.root[2]
         found: list[Element] = []
         stack: list[Element] = []
@@ -114,7 +113,7 @@ class XbrlReader:
                 hidden -= local == b"hidden" and hidden > 0
                 self._close(stack, local, start, end)
                 continue
-            attributes = {name: double or single for name, double, single in _ATTRIBUTES.findall(raw)}
+            attributes = raw_attributes(raw)
             if local == b"relationship":
                 self._arcs(attributes)
                 continue
@@ -143,7 +142,7 @@ class XbrlReader:
         else:
             for outer in reversed(stack):
                 if outer.local == b"fraction":
-                    outer.terms.append(element)
+                    outer.terms += (element,)
                     break
 
     def _close(self, stack: list[Element], local: bytes, start: int, end: int) -> None:
@@ -158,7 +157,7 @@ class XbrlReader:
                 del stack[depth:]
                 if local == b"exclude":
                     for outer in stack:
-                        outer.excludes.append((element.start, end))
+                        outer.excludes += ((element.start, end),)
                 return
         self.problem("nesting", f"The end tag at byte {start} closes nothing.", start)
 
@@ -176,7 +175,7 @@ class XbrlReader:
             if self.dead.hides(match.start()):
                 continue
             raw = match[2]
-            attributes = {name: double or single for name, double, single in _ATTRIBUTES.findall(raw)}
+            attributes = raw_attributes(raw)
             element = Element(match[1], attributes, match.start(), match.end(), self.index)
             if raw.endswith(b"/"):
                 element.content_end = element.end = match.end()
@@ -191,12 +190,11 @@ class XbrlReader:
         return found
 
     def _end_tag(self, name: bytes, position: int) -> int:
-        """Offset of the end tag of an element whose content starts at ``position``."""
+        """Offset of the end tag of an element whose content starts at ``position``; -1 when there is none."""
         data = self.source.data
-        while True:
-            position = data.find(b"</" + name, position)
-            if position < 0 or not self.dead.hides(position):
-                return position
+        tag = b"</" + name
+        while (position := data.find(tag, position)) >= 0:
+            if data[position + len(tag) : position + len(tag) + 1] in b"> \t\r\n" and not self.dead.hides(position):
+                break
             position += 1
-
-
+        return position

@@ -20,9 +20,9 @@ XBRLDI = "http://xbrl.org/2006/xbrldi"
 LINK = "http://www.xbrl.org/2003/linkbase"
 XML = "http://www.w3.org/XML/1998/namespace"
 
-_DECLARES = re.compile(rb"xmlns|xml:lang")
+_DECLARES = re.compile(rb"xml(?:ns|:lang)")
 _TAG = re.compile(rb"<([A-Za-z_][\w:.\-]*)(\s(?:[^<>\"']|\"[^\"<]*\"|'[^'<]*')*+)>")
-_DEAD = re.compile(rb"<!--|<!\[CDATA\[|<\?")
+_DEAD = re.compile(rb"<[!?]")
 _DEAD_END = {b"<!--": b"-->", b"<![CDATA[": b"]]>", b"<?": b"?>"}
 _MAX_REGIONS = 20_000
 
@@ -45,7 +45,7 @@ class Scopes:
         self._starts: list[int] = []
         self._regions: list[tuple[int, Scope]] = []
         data = source.data
-        if data.find(b"xmlns", behind) >= 0 or data.find(b"xml:lang", behind) >= 0:
+        if _DECLARES.search(data, behind) is not None:
             self._read_regions(source, behind)
 
     def _read_regions(self, source: Source, behind: int) -> None:
@@ -94,7 +94,9 @@ class Scopes:
     @property
     def all_prefixes(self) -> set[tuple[str, str]]:
         """Every (prefix, URI) declared anywhere."""
-        return {pair for scope in (self.root, *(scope for _, scope in self._regions)) for pair in scope.prefixes.items()}
+        return {
+            pair for scope in (self.root, *(scope for _, scope in self._regions)) for pair in scope.prefixes.items()
+        }
 
     def prefixes_of(self, namespaces: frozenset[str]) -> tuple[str, ...]:
         """The prefixes that are bound to one of ``namespaces`` anywhere."""
@@ -133,10 +135,16 @@ class DeadSpans:
         self.ends: list[int] = []
         position = 0
         while (match := _DEAD.search(data, position)) is not None:
-            end = data.find(_DEAD_END[match[0]], match.end())
-            position = len(data) if end < 0 else end + len(_DEAD_END[match[0]])
-            self.starts.append(match.start())
-            self.ends.append(position)
+            start = match.start()
+            for opening, closing in _DEAD_END.items():
+                if data.startswith(opening, start):
+                    end = data.find(closing, match.end())
+                    position = len(data) if end < 0 else end + len(closing)
+                    self.starts.append(start)
+                    self.ends.append(position)
+                    break
+            else:
+                position = match.end()
 
     def hides(self, offset: int) -> bool:
         """Whether ``offset`` lies inside one."""

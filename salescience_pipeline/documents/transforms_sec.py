@@ -44,9 +44,7 @@ def _ballot(unticked: str, ticked: str) -> Callable[[str], str]:
 _PLAIN_NUMBER = re.compile(r"(-?)([0-9]+(?:\.[0-9]*)?|\.[0-9]+)")
 
 
-def _duration(
-    units: tuple[tuple[str, int], ...], first: str, multiple: int = 1
-) -> Callable[[str], str]:
+def _duration(units: tuple[tuple[str, int], ...], first: str, multiple: int = 1) -> Callable[[str], str]:
     """A rule for a number of ``first`` units, the fraction carried over into ``units`` (designator, per bigger unit)."""
 
     def read(text: str) -> str:
@@ -136,7 +134,9 @@ def _duration_words(text: str) -> str:
         match = _DURATION_SPLIT.match(rest)
         if match is None:
             raise TransformError(f"{text[:60]!r} is not a duration in words.")
-        count = _words_to_number(match[1].replace(",", " ").split() if not match[1][:1].isdigit() else [match[1].strip()])
+        count = _words_to_number(
+            match[1].replace(",", " ").split() if not match[1][:1].isdigit() else [match[1].strip()]
+        )
         unit = match[2].rstrip("s")
         unit, count = ("day", 7 * count) if unit == "week" else (unit, count)
         found[unit] = found.get(unit, 0) + count
@@ -221,4 +221,3 @@ TRANSFORMS: dict[str, Callable[[str], str]] = {
     "numnan": _special_number("NaN"),
 }
 """Format name (without prefix) -> rule."""
-

@@ -10,7 +10,12 @@ import html
 import re
 from html.entities import html5
 
-TAG = re.compile(rb"<!--.*?-->|<!\[CDATA\[(.*?)\]\]>|<\?.*?\?>|<[^<>\"']*(?:\"[^\"<]*\"[^<>\"']*|'[^'<]*'[^<>\"']*)*>", re.DOTALL)
+REST_OF_TAG = rb"""[^<>"']*+(?:"[^"<]*+"[^<>"']*+|'[^'<]*+'[^<>"']*+)*+"""
+"""Pattern of what may stand between a tag's name and its ``>``."""
+
+TAG = re.compile(
+    rb"<!--.*?-->|<!\[CDATA\[(.*?)\]\]>|<\?.*?\?>|<[^<>\"']*(?:\"[^\"<]*\"[^<>\"']*|'[^'<]*'[^<>\"']*)*>", re.DOTALL
+)
 """A comment, a CDATA section (its text is group 1), a processing instruction or a tag."""
 
 _REFERENCE = re.compile(r"&(?:#([0-9]{1,7})|#[xX]([0-9a-fA-F]{1,6})|([A-Za-z][A-Za-z0-9]*));")
@@ -52,40 +57,91 @@ def shown_text(raw: bytes, encoding: str) -> str:
     return " ".join(text.split())
 
 
+class _Names(dict[bytes, bytes]):
+    """`` contextRef=`` -> ``contextRef``; every spelling is worked out once."""
+
+    def __missing__(self, raw: bytes) -> bytes:
+        name = raw.strip().rstrip(b"=").rstrip()
+        if len(self) < _TAGS_REMEMBERED:
+            self[raw] = name
+        return name
+
+
+_NAMES = _Names()
+
+
+def raw_attributes(raw: bytes) -> dict[bytes, bytes]:
+    """The attributes between a tag's name and its ``>`` as bytes, references left as they are."""
+    if b"'" not in raw:
+        parts = raw.split(b'"')
+        names = _NAMES
+        return {names[name]: value for name, value in zip(parts[0::2], parts[1::2], strict=False)}
+    return {name: double or single for name, double, single in _ATTRIBUTE.findall(raw)}
+
+
 _ATTRIBUTE = re.compile(rb"""([A-Za-z_:][\w:.\-]*)\s*=\s*(?:"([^"]*)"|'([^']*)')""")
 _NAME = re.compile(rb"[A-Za-z_:][\w:.\-]*")
 _VOID = frozenset(b"area base basefont br col frame hr img input isindex link meta param".split())
 
 
-def fragment(raw: bytes, encoding: str, is_dropped: re.Pattern[bytes]) -> str:
-    """The XHTML text of an escaped fact: markup of ``raw`` in one canonical spelling, without the inline XBRL tags.
+class FragmentWriter:
+    """Writes the XHTML text of escaped facts of one document in one canonical spelling.
 
     Spelling: attributes sorted by name in double quotes, empty elements as ``<br/>`` when HTML has them empty and as
-    ``<td></td>`` otherwise, references resolved except for ``&amp; &lt; &gt;``, comments left out.
-
-    Args:
-        raw: bytes of the content.
-        encoding: codec of the document.
-        is_dropped: matches the start of a tag that is left out.
+    ``<td></td>`` otherwise, references resolved except for ``&amp; &lt; &gt;``, comments and inline XBRL tags left out.
+    Text blocks hold each other and their tags repeat, so every spelling is worked out once.
     """
-    parts: list[str] = []
-    position = 0
-    for match in TAG.finditer(raw):
-        if match.start() > position:
-            parts.append(_escape(plain_text(raw[position : match.start()], encoding)))
-        position = match.end()
-        tag = match[0]
-        if tag.startswith((b"<!--", b"<?")) or is_dropped.match(tag):
-            continue
-        if match[1] is not None:
-            parts.append(_escape(match[1].decode(encoding, "replace")))
-        else:
-            parts.append(_canonical_tag(tag, encoding))
-    parts.append(_escape(plain_text(raw[position:], encoding)))
-    text = "".join(parts)
-    return _EMPTY_VOID.sub(r"<\1/>", text)
+
+    def __init__(self, encoding: str, is_dropped: re.Pattern[bytes]) -> None:
+        """``is_dropped`` matches the start of a tag (behind its ``<``) that is left out."""
+        self._encoding = encoding
+        self._is_dropped = is_dropped
+        self._tags: dict[bytes, str] = {}
+
+    def text(self, raw: bytes) -> str:
+        """The text of the bytes between an element's start and end tag."""
+        if b"<!" in raw or b"<?" in raw:
+            raw = TAG.sub(_without_comment, raw)
+        pieces = raw.split(b"<")
+        tags = self._tags
+        parts = [self._shown(pieces[0])]
+        for piece in pieces[1:]:
+            text = tags.get(piece)
+            if text is None:
+                text = self._piece(piece)
+            parts.append(text)
+        return _EMPTY_VOID.sub(r"<\1/>", "".join(parts))
+
+    def _piece(self, piece: bytes) -> str:
+        """A tag without its ``<`` and the text behind it."""
+        match = _TAG_END.match(piece)
+        if match is None:
+            return _escape(self._encoding and piece.decode(self._encoding, "replace"))
+        end = match.end()
+        tag, rest = piece[:end], piece[end:]
+        text = self._tags.get(tag)
+        if text is None:
+            text = "" if self._is_dropped.match(b"<" + tag) else _canonical_tag(b"<" + tag, self._encoding)
+            if len(self._tags) < _TAGS_REMEMBERED:
+                self._tags[tag] = text
+        return text + self._shown(rest) if rest else text
+
+    def _shown(self, raw: bytes) -> str:
+        text = raw.decode(self._encoding, "replace")
+        if "&" in text or ">" in text or "\r" in text:
+            return _escape(plain_text(raw, self._encoding))
+        return text
 
 
+def _without_comment(match: re.Match[bytes]) -> bytes:
+    """A tag as it is, the text of a CDATA section escaped, nothing for a comment or a processing instruction."""
+    if match[1] is not None:
+        return match[1].replace(b"&", b"&amp;").replace(b"<", b"&lt;").replace(b">", b"&gt;")
+    return b"" if match[0].startswith((b"<!--", b"<?")) else match[0]
+
+
+_TAG_END = re.compile(REST_OF_TAG + rb">")
+_TAGS_REMEMBERED = 50_000
 _EMPTY_VOID = re.compile(
     r"<((?:area|base|basefont|br|col|frame|hr|img|input|isindex|link|meta|param)\b(?:\s[^<>]*?)?)></[a-z]+>"
 )
