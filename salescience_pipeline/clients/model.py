@@ -51,6 +51,14 @@ class Subject:
     details: Mapping[str, str] = field(default_factory=dict)
     """What the tidy function needs to know and the answer does not say (form, filename...)."""
 
+    @property
+    def settles(self) -> tuple[str, ...]:
+        """Every key of the completeness table that an answer about this subject settles.
+
+        Usually one; a company with several tickers is asked for once, and ``details["also"]`` names the others.
+        """
+        return (self.key, *self.details.get("also", "").split())
+
 
 @dataclass(frozen=True, slots=True)
 class PlannedRequest:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from salescience_pipeline.catalog.providers import PROVIDERS
+from salescience_pipeline.clients.errors import ProviderError
 from salescience_pipeline.clients.model import Answer, PlannedRequest
 from salescience_pipeline.identifiers import Accession, Cik, FileName, Ticker
 
@@ -117,4 +118,10 @@ class Recipe(Protocol):
 
     def follow_ups(self, answer: Answer, selection: Selection, known: Known) -> tuple[PlannedRequest, ...]:
         """Further requests that ``answer`` calls for (older pages, corporate actions, a fallback); usually none."""
+        ...
+
+    def fallbacks(
+        self, request: PlannedRequest, error: ProviderError, selection: Selection, known: Known
+    ) -> tuple[PlannedRequest, ...]:
+        """Other requests that answer the same question when ``request`` failed with ``error``; usually none."""
         ...

@@ -1,0 +1,85 @@
+"""What one attempt is made of: the leave to send, the wire, what came of it, and a request between two attempts.
+
+Values and protocols only. What does not belong here: doing any of it (``courier``, ``transport``).
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from salescience_pipeline.clients.classify import Verdict
+from salescience_pipeline.clients.model import AnswerClass, Body, PlannedRequest, Stored
+from salescience_pipeline.identifiers import RequestId
+
+
+class Leave(Protocol):
+    """What is needed of the gate; ``clients.gate.Gate`` is the real one."""
+
+    def acquire(self, provider: str, cost: int = 1, *, symbol: str | None = None) -> Any:
+        """Wait for the next slot and return a permit.
+
+        Raises:
+            Retryable: CircuitOpen, RateLimited, Blocked or QuotaExhausted, when there is none.
+        """
+        ...
+
+    def report(
+        self, provider: str, permit: Any, outcome: AnswerClass | None, retry_at: dt.datetime | None = None
+    ) -> None:
+        """Say how the request went; None gives the permit back unused."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """What came of one exchange over the wire, judged."""
+
+    verdict: Verdict
+    started_at: dt.datetime
+    elapsed_ms: float
+    status: int | None = None
+    """None when no answer came."""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """Those worth keeping, redacted."""
+    body: Body | None = None
+    """The body if it is whole, or whatever came with an error; None for a success that was cut."""
+    cookies: Mapping[str, str] = field(default_factory=dict, repr=False)
+    too_big: bool = False
+    cause: Exception | None = None
+    """The exception behind a failure, if its text is free of secrets."""
+
+
+class Wire(Protocol):
+    """Sends one GET and judges what comes back; never raises for anything that a network or a provider can do."""
+
+    def exchange(
+        self, request: PlannedRequest, headers: Mapping[str, str], params: tuple[tuple[str, str], ...]
+    ) -> Received:
+        """Send ``request`` with these further headers and parameters."""
+        ...
+
+
+@dataclass(slots=True)
+class Pending:
+    """A request on its way, between two attempts."""
+
+    request: PlannedRequest
+    request_id: RequestId
+    private_headers: Mapping[str, str] | None = field(default=None, repr=False)
+    """Set for a session's own requests, whose answers are used and never stored."""
+    sent: int = 0
+    waited: float = 0.0
+    renewed: bool = False
+    stored: Stored | None = None
+    """The archived answer that a conditional request is about."""
+    archive_asked: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """The next attempt is due at ``due``."""
+
+    due: dt.datetime

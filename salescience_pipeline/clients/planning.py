@@ -1,0 +1,103 @@
+"""What the recipes of all providers share: freshness, look-back, and reading an answer while planning.
+
+What does not belong here: anything a single provider needs, and anything that is not pure.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from typing import Any
+
+from salescience_pipeline.clients.errors import Contract, ProviderError
+from salescience_pipeline.clients.model import Answer, AnswerClass, PlannedRequest
+from salescience_pipeline.clients.plan import Known, Selection
+from salescience_pipeline.identifiers import Ticker
+
+SETTLED = frozenset({"complete", "empty", "not_found"})
+"""Statuses of a subject that was answered for; ``failed`` and ``missing`` are asked for again."""
+
+
+class OneWave:
+    """A recipe whose first wave of requests is all."""
+
+    __slots__ = ()
+
+    def follow_ups(self, answer: Answer, selection: Selection, known: Known) -> tuple[PlannedRequest, ...]:  # noqa: ARG002
+        """Nothing."""
+        return ()
+
+    def fallbacks(
+        self,
+        request: PlannedRequest,  # noqa: ARG002
+        error: ProviderError,  # noqa: ARG002
+        selection: Selection,  # noqa: ARG002
+        known: Known,  # noqa: ARG002
+    ) -> tuple[PlannedRequest, ...]:
+        """Nothing."""
+        return ()
+
+
+def is_settled(key: str, known: Known) -> bool:
+    """Whether the lake holds an answer for ``key``, be it an empty one."""
+    coverage = known.coverage.get(key)
+    return coverage is not None and coverage.status in SETTLED
+
+
+def is_fresh(
+    key: str, max_age: dt.timedelta | None, selection: Selection, known: Known, *, reach: dt.date | None = None
+) -> bool:
+    """Whether ``key`` need not be asked for: settled, young enough, and covered back to ``reach``.
+
+    ``max_age`` None means that what is settled stays so. ``force`` makes everything stale.
+    """
+    if selection.force or not is_settled(key, known):
+        return False
+    coverage = known.coverage[key]
+    if max_age is not None and known.now - coverage.checked_at >= max_age:
+        return False
+    return reach is None or coverage.first_date is None or coverage.first_date <= reach
+
+
+def is_covered(ticker: Ticker, selection: Selection, known: Known) -> bool:
+    """Whether the history of ``ticker`` is settled from ``selection.start`` to the newest session."""
+    if not is_fresh(ticker, None, selection, known, reach=selection.start):
+        return False
+    last = known.coverage[ticker].last_date
+    checked = known.coverage[ticker].checked_at
+    if last is None:
+        # Nothing was there to be dated (unknown or empty): settled for the sessions before it was checked.
+        return checked.date() >= known.last_session
+    return last >= known.last_session
+
+
+def years_before(day: dt.date, years: int) -> dt.date:
+    """The same day ``years`` earlier; 29 February becomes the 28th."""
+    try:
+        return day.replace(year=day.year - years)
+    except ValueError:
+        return day.replace(year=day.year - years, day=28)
+
+
+def has_data(answer: Answer) -> bool:
+    """Whether the answer holds something to read."""
+    return answer.answer_class in {AnswerClass.OK, AnswerClass.UNCHANGED}
+
+
+def json_of(answer: Answer) -> Any:
+    """The answer's body as JSON.
+
+    Raises:
+        Contract: when it is not JSON; the transport does not let such an answer pass, a damaged archive might.
+    """
+    try:
+        return json.loads(answer.body.read())
+    except ValueError as error:
+        request = answer.request
+        raise Contract(
+            f"The answer of {request.provider} for {request.subject.key} ({request.endpoint}) is not JSON.",
+            provider=request.provider,
+            endpoint=request.endpoint,
+            subject=request.subject.key,
+            request_id=answer.request_id,
+        ) from error
