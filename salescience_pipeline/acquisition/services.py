@@ -1,0 +1,182 @@
+"""The rooms opened from the settings: ledger, archive, tables, warehouse, gate and transport, and the calendar.
+
+One object per process and run. Everything is opened on first use, so that a command that only reads the warehouse starts
+neither a database nor a sandbox. What does not belong here: what to do with them.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
+from types import TracebackType
+from typing import Literal, Self
+
+import pyarrow.compute as pc
+
+from salescience_pipeline.acquisition.sandbox_process import Sandbox, ensure_sandbox
+from salescience_pipeline.catalog import sessions as calendar
+from salescience_pipeline.catalog.scopes import Scope
+from salescience_pipeline.clients.endpoints import base_urls, credentials
+from salescience_pipeline.clients.gate import Gate, gate_rules
+from salescience_pipeline.clients.transport import Transport
+from salescience_pipeline.identifiers import Cik, Ticker, parse_date
+from salescience_pipeline.lake.archive import Archive
+from salescience_pipeline.lake.tables import Tables, Where
+from salescience_pipeline.lake.warehouse import Warehouse
+from salescience_pipeline.ledger.ledger import Ledger
+from salescience_pipeline.settings import Settings
+
+
+class SelectionError(ValueError):
+    """Something was asked for that cannot be: an empty list, a day in the future, an unknown dataset."""
+
+
+def _utc_now() -> dt.datetime:
+    return dt.datetime.now(dt.UTC)
+
+
+class Services:
+    """What a run works with."""
+
+    def __init__(self, settings: Settings, *, clock: Callable[[], dt.datetime] = _utc_now) -> None:
+        """Nothing is opened yet; ``clock`` gives aware moments."""
+        self.settings, self._clock = settings, clock
+        self._transports: list[Transport] = []
+
+    @classmethod
+    def open(cls, settings: Settings | None = None) -> Self:
+        """Services of ``settings``, the environment's by default."""
+        return cls(settings or Settings())
+
+    # -- the rooms --------------------------------------------------------------------------------------------------
+    @cached_property
+    def ledger(self) -> Ledger:
+        """The service database of this world, migrated."""
+        self.settings.root.mkdir(parents=True, exist_ok=True)
+        return Ledger.open(self.settings.ledger_url)
+
+    @cached_property
+    def archive(self) -> Archive:
+        """The raw answers."""
+        return Archive(self.settings.lake_dir)
+
+    @cached_property
+    def tables(self) -> Tables:
+        """The Delta tables."""
+        return Tables(self.settings.lake_dir)
+
+    @cached_property
+    def warehouse(self) -> Warehouse:
+        """The published DuckDB versions."""
+        return Warehouse(self.settings.warehouse_dir)
+
+    @cached_property
+    def sandbox(self) -> Sandbox | None:
+        """The sandbox of this world, started when it is not there; None in the live world."""
+        return None if self.settings.is_live else ensure_sandbox(self.settings)
+
+    def transport(self, run_id: str, *, mode: Literal["live", "replay"] = "live") -> Transport:
+        """The way out for one run; ``replay`` answers from the archive and sends nothing."""
+        origin = self.sandbox.url if self.sandbox is not None and mode == "live" else None
+        opened = Transport(
+            gate=Gate(self.ledger.gate_store, gate_rules(self.settings)),
+            store=self.archive,
+            base_urls=base_urls(self.settings, origin),
+            credentials=credentials(self.settings),
+            run_id=run_id,
+            mode=mode,
+            threads=self.settings.threads,
+        )
+        self._transports.append(opened)
+        return opened
+
+    def close(self) -> None:
+        """Close what was opened."""
+        while self._transports:
+            self._transports.pop().close()
+        for name in ("archive", "ledger"):
+            opened = self.__dict__.pop(name, None)
+            if opened is not None:
+                opened.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    # -- the calendar -----------------------------------------------------------------------------------------------
+    def now(self) -> dt.datetime:
+        """The clock, UTC; frozen at noon in New York where the settings freeze the day."""
+        if self.settings.today is None:
+            return self._clock()
+        noon = dt.datetime.combine(parse_date(self.settings.today), dt.time(12), calendar.NEW_YORK)
+        return noon.astimezone(dt.UTC)
+
+    def today(self) -> dt.date:
+        """The date in New York."""
+        return self.now().astimezone(calendar.NEW_YORK).date()
+
+    def last_session(self) -> dt.date:
+        """The newest trading day whose end-of-day prices should be out; in the sandbox, the last one before today."""
+        return (
+            calendar.last_session_out(self.now())
+            if self.settings.is_live
+            else calendar.last_session_before(self.today())
+        )
+
+    def sessions(self, first: dt.date, last: dt.date) -> list[dt.date]:
+        """Trading days from ``first`` to ``last``, both included."""
+        return calendar.sessions(first, last)
+
+    # -- what is followed, and who is who ---------------------------------------------------------------------------
+    def seed_watchlist(self) -> tuple[Ticker, ...]:
+        """Fill an untouched watchlist with the sandbox world's own lists; the live world starts empty."""
+        if self.sandbox is None:
+            return ()
+        world = self.sandbox.get("/_sandbox/world")
+        lists = {
+            Scope.ENTIRE_WATCHLIST: world.get("watchlist", []),
+            Scope.ACTIVE_SYMBOLS: world.get("active", []),
+            Scope.INDICES: world.get("indices", []),
+        }
+        return self.ledger.watchlist.seed(lists, by=f"sandbox:{self.settings.world.value}")
+
+    def scope_tickers(self, scope: Scope, *, on: dt.date | None = None) -> tuple[Ticker, ...]:
+        """The tickers of a scope now, or as a day ended.
+
+        Raises:
+            SelectionError: when the scope holds none.
+        """
+        tickers = self.ledger.watchlist.tickers(scope, on=on)
+        if not tickers and scope is not Scope.NONE:
+            raise SelectionError(
+                f"The scope {scope.value} is empty; add tickers with `salescience watchlist add --scope {scope.value} TICKER`."
+            )
+        return tickers
+
+    def ciks(self, tickers: Sequence[Ticker] | None = None) -> Mapping[Ticker, Cik]:
+        """The company that each ticker belongs to now; unknown tickers are left out."""
+        where = Where(values={"is_current": [True]} | ({"ticker": list(tickers)} if tickers is not None else {}))
+        rows = self.tables.read("core_sec__company_tickers", where, columns=["ticker", "cik"])
+        return {Ticker(row["ticker"]): Cik(row["cik"]) for row in rows.to_pylist()}
+
+    def oldest_check(self, dataset: str, tickers: Sequence[Ticker]) -> dt.datetime | None:
+        """When the least recently checked of ``tickers`` was checked; None when one never was."""
+        states = self.ledger.completeness.states(dataset, partitions=[str(ticker) for ticker in tickers] or None)
+        return min((state.checked_at for state in states), default=None)
+
+    def tickers_with_unread_filings(self) -> tuple[Ticker, ...]:
+        """Tickers of the watchlist whose company has filings that only the daily index knows."""
+        followed = self.ledger.watchlist.tickers(Scope.ENTIRE_WATCHLIST)
+        ciks = self.ciks(followed)
+        rows = self.tables.read(
+            "core_sec__filings",
+            Where(values={"cik": [str(cik) for cik in ciks.values()]}),
+            columns=["cik", "primary_document"],
+        )
+        waiting = set(rows.filter(pc.is_null(rows["primary_document"]))["cik"].to_pylist())
+        return tuple(ticker for ticker in followed if ciks.get(ticker) in waiting)

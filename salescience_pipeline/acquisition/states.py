@@ -1,0 +1,158 @@
+"""From what came of a subject to rows of the completeness table: pure functions.
+
+A dataset that is cut by ticker has one state per subject in its ticker's partition. One that is cut by date has one per
+day and ticker where its rows are prices of tickers, and one per day where an answer is about the whole day.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+from salescience_pipeline.acquisition.outcome import Status
+from salescience_pipeline.acquisition.writing import Ready
+from salescience_pipeline.catalog.datasets import Cut, Dataset
+from salescience_pipeline.clients.model import AnswerClass, PlannedRequest
+from salescience_pipeline.clients.plan import Refusal, Selection
+from salescience_pipeline.ledger.completeness import State
+
+WHOLE = "*"
+"""The subject of a request about the whole market, and the partition of a dataset that has none."""
+
+
+def _is_per_ticker(dataset: Dataset) -> bool:
+    """Whether a date-cut dataset's completeness is told for each ticker of the day."""
+    return "ticker" in dataset.slice_by
+
+
+def refused_states(dataset: Dataset, selection: Selection, refused: Iterable[Refusal]) -> list[State]:
+    """States of what the plan refused to ask for."""
+    states = []
+    for refusal in refused:
+        subject, _, day = refusal.key.partition("|")
+        if dataset.cut is Cut.DATE and day:
+            subjects: Sequence[str] = selection.tickers if subject == WHOLE and _is_per_ticker(dataset) else [subject]
+            states += [State(dataset.name, day, name, refusal.status, reason=refusal.reason) for name in subjects]
+        else:
+            partition = _only_ticker(selection, subject) if dataset.cut is Cut.TICKER else WHOLE
+            states.append(State(dataset.name, partition, subject, refusal.status, reason=refusal.reason))
+    return states
+
+
+def _only_ticker(selection: Selection, subject: str) -> str:
+    """The partition of a refused subject: the ticker itself, or for a document the one ticker that was asked for."""
+    if subject in selection.tickers or len(selection.tickers) != 1:
+        return subject
+    return selection.tickers[0]
+
+
+def failed_states(
+    dataset: Dataset, selection: Selection, requests: Sequence[PlannedRequest], error: Exception
+) -> list[State]:
+    """States of a subject that did not come through, with the reason."""
+    reason = str(error)
+    if dataset.cut is Cut.DATE:
+        return [
+            State(dataset.name, day.isoformat(), subject, Status.FAILED, reason=reason)
+            for request in requests[:1]
+            for day in _days(selection, request)
+            for subject in _subjects(dataset, selection, request)
+        ]
+    return [
+        State(dataset.name, _partition(dataset, request, key), key, Status.FAILED, reason=reason)
+        for request in requests[:1]
+        for key in request.subject.settles
+    ]
+
+
+def _days(selection: Selection, request: PlannedRequest) -> list[dt.date]:
+    """The selected days that a request covers."""
+    first, last = request.first_date or dt.date.min, request.last_date or dt.date.max
+    return [day for day in sorted(set(selection.dates)) if first <= day <= last]
+
+
+def _subjects(dataset: Dataset, selection: Selection, request: PlannedRequest) -> Sequence[str]:
+    if request.subject.key == WHOLE and _is_per_ticker(dataset):
+        return selection.tickers
+    return request.subject.settles
+
+
+def _partition(dataset: Dataset, request: PlannedRequest, key: str) -> str:
+    if dataset.cut is Cut.NONE:
+        return WHOLE
+    return str(request.subject.ticker) if request.subject.accession is not None else key
+
+
+def ready_states(dataset: Dataset, selection: Selection, ready: Ready) -> list[State]:
+    """States of a subject whose rows are written."""
+    digest = ready.answers[-1].ref.sha256
+    if dataset.cut is Cut.DATE:
+        states = _dated_states(dataset, selection, ready)
+    else:
+        request = ready.requests[0]
+        rows = sum(table.num_rows for table in ready.tidied.tables.values())
+        status, reason = _overall(ready, rows)
+        asked = [day for asked in ready.requests for day in (asked.first_date, asked.last_date) if day is not None]
+        first, last = (min(asked), max(asked)) if asked else (None, None)
+        states = [
+            State(dataset.name, _partition(dataset, request, key), key, status, rows, first, last, reason)
+            for key in request.subject.settles
+        ]
+    return [_with_digest(state, digest) for state in states]
+
+
+def _with_digest(state: State, digest: str) -> State:
+    return State(
+        state.dataset, state.partition, state.subject, state.status, state.rows, state.first_date, state.last_date,
+        state.reason, digest,
+    )  # fmt: skip
+
+
+def _overall(ready: Ready, rows: int) -> tuple[Status, str | None]:
+    classes = {answer.answer_class for answer in ready.answers}
+    if classes == {AnswerClass.NOT_FOUND}:
+        return Status.NOT_FOUND, f"The provider does not know {ready.key}."
+    if rows == 0 and classes <= {AnswerClass.OK_EMPTY, AnswerClass.NOT_FOUND}:
+        return Status.EMPTY, "The provider answered that it holds nothing."
+    return Status.COMPLETE, None
+
+
+def _dated_states(dataset: Dataset, selection: Selection, ready: Ready) -> list[State]:
+    """One state per day and subject that the answers settle."""
+    request = ready.requests[0]
+    rows = _rows_by_day(dataset, ready)
+    classes = {answer.answer_class for answer in ready.answers}
+    bulk = request.subject.key == WHOLE and _is_per_ticker(dataset)
+    states = []
+    for day in _days(selection, request):
+        for subject in _subjects(dataset, selection, request):
+            count = rows[(subject if _is_per_ticker(dataset) else WHOLE, day)]
+            status, reason = _day_status(count, classes, bulk=bulk, per_ticker=_is_per_ticker(dataset))
+            # What a list of the whole market does not hold is asked for by name next; that answer settles it.
+            if bulk and status is not Status.COMPLETE and any(ticker == subject for ticker, _ in ready.asked_again):
+                continue
+            states.append(State(dataset.name, day.isoformat(), subject, status, count, day, day, reason))
+    return states
+
+
+def _rows_by_day(dataset: Dataset, ready: Ready) -> Counter[tuple[str, dt.date]]:
+    counts: Counter[tuple[str, dt.date]] = Counter()
+    for table in ready.tidied.tables.values():
+        day_column = "trade_date" if "trade_date" in table.column_names else "filing_date"
+        days = table[day_column].to_pylist()
+        keys = table["ticker"].to_pylist() if _is_per_ticker(dataset) else [WHOLE] * len(days)
+        counts.update(zip(keys, days, strict=True))
+    return counts
+
+
+def _day_status(count: int, classes: set[AnswerClass], *, bulk: bool, per_ticker: bool) -> tuple[Status, str | None]:
+    if count:
+        return Status.COMPLETE, None
+    if classes == {AnswerClass.NOT_FOUND} and per_ticker:
+        return Status.NOT_FOUND, "The provider does not know the ticker."
+    if bulk:
+        return Status.MISSING, "The provider's list of the day does not hold the ticker."
+    if not per_ticker and AnswerClass.OK in classes:
+        return Status.COMPLETE, None
+    return Status.EMPTY, "The provider answered that there is nothing for the day."

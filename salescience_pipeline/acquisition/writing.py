@@ -1,0 +1,111 @@
+"""From batches of tidied subjects to commits: rows that replace the same kind of slice go into one.
+
+What is replaced is exactly what the provider answered for: the days of the ranged call of a ticker, a company's facts, a
+form's lines. A slice without rows is replaced too, when the answer was that there is nothing.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from salescience_pipeline.acquisition.outcome import TableTotals
+from salescience_pipeline.catalog.datasets import Dataset
+from salescience_pipeline.catalog.tables import TABLES
+from salescience_pipeline.clients.model import Answer, PlannedRequest
+from salescience_pipeline.lake.tables import Slice, Tables, WriteMode
+from salescience_pipeline.tidy.model import Tidied
+
+
+@dataclass(frozen=True)
+class Ready:
+    """A subject whose rows can be written."""
+
+    key: str
+    tidied: Tidied
+    requests: Sequence[PlannedRequest]
+    answers: Sequence[Answer]
+    asked_again: Sequence[tuple[str, dt.date]] = field(default=())
+    """(ticker, day) pairs that a follow-up asks for by name."""
+
+
+def write_batch(tables: Tables, dataset: Dataset, batch: Sequence[Ready], totals: dict[str, TableTotals]) -> None:
+    """Commit the rows of ``batch``, table by table, and add up what was written in ``totals``."""
+    for name in dict.fromkeys(dataset.outputs.values()):
+        parts = [(ready, ready.tidied.tables[name]) for ready in batch if name in ready.tidied.tables]
+        if not parts:
+            continue
+        if dataset.insert_only:
+            _write(tables, name, [rows for _, rows in parts], None, WriteMode.INSERT_ONLY, totals)
+        elif not _sliced(dataset, name):
+            _write(tables, name, [rows for _, rows in parts], None, WriteMode.UPSERT, totals)
+        else:
+            for covers, rows in _by_slice(dataset, parts).items():
+                _write(tables, name, rows, covers, WriteMode.REPLACE, totals)
+
+
+def _sliced(dataset: Dataset, table: str) -> bool:
+    return bool(dataset.slice_by) and all(column in TABLES[table].column_names for column in dataset.slice_by)
+
+
+def _by_slice(dataset: Dataset, parts: Sequence[tuple[Ready, pa.Table]]) -> Mapping[Slice, list[pa.Table]]:
+    """Rows grouped by the slice they replace: subjects that were asked for the same days share one."""
+    column = dataset.slice_by[0]
+    dated = dataset.trading_days_only
+    keys: dict[tuple[dt.date | None, dt.date | None], set[str]] = defaultdict(set)
+    rows: dict[tuple[dt.date | None, dt.date | None], list[pa.Table]] = defaultdict(list)
+    for ready, table in parts:
+        span = _span(ready) if dated else (None, None)
+        keys[span] |= _slice_keys(column, ready, table)
+        rows[span].append(table)
+    return {
+        Slice(values={column: sorted(keys[span])}, date_column="trade_date" if dated else None, first=span[0], last=span[1]):
+        rows[span]
+        for span in keys
+        if keys[span]
+    }  # fmt: skip
+
+
+def _span(ready: Ready) -> tuple[dt.date | None, dt.date | None]:
+    firsts = [request.first_date for request in ready.requests if request.first_date]
+    lasts = [request.last_date for request in ready.requests if request.last_date]
+    return (min(firsts) if firsts else None, max(lasts) if lasts else None)
+
+
+def _slice_keys(column: str, ready: Ready, table: pa.Table) -> set[str]:
+    """The values of ``column`` that this subject settles; for a list of the market, those that stand in it."""
+    subject = ready.requests[0].subject
+    own = {"ticker": subject.ticker, "cik": subject.cik, "accession": subject.accession}[column]
+    return {str(own)} if own is not None else set(pc.unique(table[column]).to_pylist())
+
+
+def _write(
+    tables: Tables,
+    name: str,
+    parts: Sequence[pa.Table],
+    covers: Slice | None,
+    mode: WriteMode,
+    totals: dict[str, TableTotals],
+) -> None:
+    rows = pa.concat_tables(parts)
+    commit = tables.write(name, rows, covers=covers, mode=mode)
+    total = totals.setdefault(name, TableTotals())
+    total.rows += rows.num_rows
+    total.commits += not commit.unchanged
+    total.bytes += commit.bytes
+    total.version = commit.version
+    first = next((part for part in parts if part.num_rows), None)
+    if total.sample is None and first is not None:
+        total.sample = first.slice(0, 400)
+    day_column = next(
+        (column for column in ("trade_date", "filing_date", "period_end") if column in rows.column_names), None
+    )
+    if day_column is not None and rows.num_rows:
+        low, high = pc.min_max(rows[day_column]).as_py().values()
+        total.first_date = min(filter(None, (total.first_date, low)), default=None)
+        total.last_date = max(filter(None, (total.last_date, high)), default=None)

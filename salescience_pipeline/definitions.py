@@ -1,0 +1,43 @@
+"""The acquisition code location: the one place where the rooms meet.
+
+``build_defs`` assembles the same thing for the UI, for tests and for the command line; nothing is read, opened or started
+when it is called.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import dagster as dg
+
+from salescience_pipeline.orchestration.assets import LAKE_IO, build_assets
+from salescience_pipeline.orchestration.io_manager import LakeIOManager
+from salescience_pipeline.orchestration.jobs import build_jobs
+from salescience_pipeline.orchestration.resources import ServicesResource
+from salescience_pipeline.orchestration.schedules import build_schedules
+from salescience_pipeline.orchestration.sensors import build_sensors
+
+
+def build_defs(
+    *, services: ServicesResource | None = None, resources: Mapping[str, Any] | None = None
+) -> dg.Definitions:
+    """All acquisition assets with their checks, jobs, schedules and sensors.
+
+    Args:
+        services: replaces the services of the environment's settings.
+        resources: further resources by key, or replacements.
+    """
+    services = services or ServicesResource()
+    return dg.Definitions(
+        assets=build_assets(),
+        jobs=build_jobs(),
+        schedules=build_schedules(),
+        sensors=build_sensors(),
+        resources={"services": services, LAKE_IO: LakeIOManager(services=services), **(resources or {})},
+        # A process per step costs two to four times the CPU of the steps themselves.
+        executor=dg.in_process_executor,
+    )
+
+
+defs = build_defs()

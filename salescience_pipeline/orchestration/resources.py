@@ -1,0 +1,71 @@
+"""Thin Dagster resources that return the plain objects of the other rooms.
+
+Configuration of the product is the environment's (:mod:`salescience_pipeline.settings`); a resource only allows to
+override single settings, which tests and notebooks use.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import dagster as dg
+from pydantic import Field, PrivateAttr
+
+from salescience_pipeline.acquisition.services import Services
+from salescience_pipeline.settings import Settings
+
+_WORLD_KEY = "salescience/world"
+
+
+class WrongWorld(dg.Failure):
+    """The Dagster instance holds runs of another world than the settings ask for."""
+
+
+class ServicesResource(dg.ConfigurableResource[Any]):
+    """Clients, lake and ledger of this process, opened when a run starts and closed when it ends."""
+
+    overrides: dict[str, str] = Field(
+        default={}, description="Settings that replace the environment's, by their field name; empty in production."
+    )
+
+    _services: Services | None = PrivateAttr(default=None)
+
+    def settings(self) -> Settings:
+        """The settings with the overrides applied."""
+        return Settings(**self.overrides)  # type: ignore[arg-type]  # pydantic parses the strings
+
+    def setup_for_execution(self, context: dg.InitResourceContext) -> None:
+        """Open everything; refuse a Dagster instance that belongs to another world."""
+        settings = self.settings()
+        if context.instance is not None:
+            refuse_other_world(context.instance, settings)
+        self._services = Services.open(settings)
+
+    def teardown_after_execution(self, context: dg.InitResourceContext) -> None:  # noqa: ARG002 - Dagster's signature
+        """Close connections and pools."""
+        if self._services is not None:
+            self._services.close()
+            self._services = None
+
+    def get(self) -> Services:
+        """The open services; opened now when no run did it (sensors, schedules, notebooks)."""
+        if self._services is None:
+            self._services = Services.open(self.settings())
+        return self._services
+
+
+def refuse_other_world(instance: dg.DagsterInstance, settings: Settings) -> None:
+    """Keep runs of fictional, recorded and live data in instances of their own: the first run decides.
+
+    Raises:
+        WrongWorld: when the instance has seen another world before.
+    """
+    seen = instance.run_storage.get_cursor_values({_WORLD_KEY}).get(_WORLD_KEY)
+    if seen is None:
+        instance.run_storage.set_cursor_values({_WORLD_KEY: settings.world.value})
+    elif seen != settings.world.value:
+        raise WrongWorld(
+            f"This Dagster instance holds runs of the {seen} world, but SALESCIENCE_WORLD asks for {settings.world.value}; "
+            "set DAGSTER_HOME to another folder, or use `salescience up`, which keeps one for each world.",
+            allow_retries=False,
+        )
