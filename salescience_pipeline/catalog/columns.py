@@ -102,8 +102,8 @@ _ROWS: tuple[Column, ...] = (
     Column("document_type", _STR, "SEC's type of the document (10-K, EX-99.1...)."),
     Column("sequence", pa.int32(), "Position of the document in the filing, from 1."),
     Column("sha256", _STR, "SHA-256 of the document as stored."),
-    Column("bytes", _I64, "Size of the document.", "bytes"),
-    Column("archive_path", _STR, "Place of the document in the archive, below its root."),
+    Column("bytes", _I64, "Size of the document or answer.", "bytes"),
+    Column("archive_path", _STR, "Place of the bytes below the archive's folder; null for small ones in its database."),
     # XBRL facts.
     Column("taxonomy", _STR, "Namespace of the concept (us-gaap, dei, ifrs-full...)."),
     Column("concept", _STR, "Concept without its namespace."),
@@ -151,6 +151,23 @@ _ROWS: tuple[Column, ...] = (
     Column("first_date", _DATE, "First day covered."),
     Column("last_date", _DATE, "Last day covered."),
     Column("checked_at", _UTC, "When completeness was last established.", "UTC"),
+    # Requests to providers.
+    Column("answer_no", _I64, "Position of the attempt in the archive's audit, in the order stored."),
+    Column("request_id", _STR, "Id that follows one request through logs, run tags, provider headers and the audit."),
+    Column("attempt", pa.int32(), "Number of the try for that request, from 1."),
+    Column("endpoint", _STR, "Name of the provider's endpoint."),
+    Column("method", _STR, "HTTP method."),
+    Column("canonical_url", _STR, "Address at the live provider, parameters sorted, without secrets."),
+    Column("http_status", pa.int32(), "HTTP status; null when no answer came."),
+    Column("answer_class", _STR, "What the answer means: ok, unchanged, ok_empty, not_found, rate_limited..."),
+    Column("started_at", _UTC, "When the request was sent.", "UTC"),
+    Column("elapsed_ms", _F64, "Time from sending to the last byte.", "ms"),
+    Column("content_type", _STR, "Content-Type of the answer."),
+    Column("etag", _STR, "ETag of the answer, for conditional requests."),
+    Column("last_modified", _STR, "Last-Modified of the answer, as sent."),
+    Column("headers", _STR, "Headers of the answer that matter, as JSON, without cookies and secrets."),
+    Column("error", _STR, "One sentence when the attempt failed."),
+    Column("is_complete", _BOOL, "Whether the body was verified to be whole."),
 )
 
 COLUMNS: dict[str, Column] = {column.name: column for column in _ROWS}

@@ -115,6 +115,11 @@ class Delta:
         self._opened: DeltaTable | None = None
         self._snapshot: Snapshot | None = None
 
+    @property
+    def lead(self) -> str:
+        """The column by whose ranges files are told apart: the first one they are sorted by that is never null."""
+        return next((name for name in self.table.sort_by if self.table.is_required(name)), self.table.key[0])
+
     def handle(self) -> DeltaTable | None:
         """The opened table, up to date; None when it was never written."""
         with self._lock:
@@ -230,12 +235,18 @@ class Delta:
 
     def read(self, snapshot: Snapshot, files: Sequence[DataFile], where: Where, columns: Sequence[str]) -> pa.Table:
         """The matching rows of ``files``, in the order of the files; a column that a file lacks is null."""
+        return self.scan(snapshot, files, where.expression(self.table), columns)
+
+    def scan(
+        self, snapshot: Snapshot, files: Sequence[DataFile], condition: pc.Expression | None, columns: Sequence[str]
+    ) -> pa.Table:
+        """Like :meth:`read`, with the condition as an Arrow expression; None means all rows."""
         asked = pa.schema([self.table.schema.field(name) for name in columns])
         fragments = [_FORMAT.make_fragment(str(snapshot.folder / file.path), _DISK) for file in files]
         if not fragments:
             return asked.empty_table()
         dataset = ds.FileSystemDataset(fragments, self.table.schema, _FORMAT, _DISK)
-        rows = dataset.to_table(columns=list(columns), filter=where.expression(self.table))
+        rows = dataset.to_table(columns=list(columns), filter=condition)
         return pa.Table.from_arrays(rows.columns, schema=asked)
 
     def _refreshed(self) -> DeltaTable | None:

@@ -16,13 +16,14 @@ import datetime as dt
 import random
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from deltalake.transaction import AddAction
 
 from salescience_pipeline.lake.checking import check_covers, checked, known_table
@@ -261,14 +262,15 @@ class Tables:
         change = difference(delta.table, stored, rows, mode)
         if change.is_empty:
             return Commit(snapshot.version, rows.num_rows, 0, 0, 0, 0, unchanged=True)
-        touched = [files[at] for at in np.unique(origin[change.outgoing])]
-        losing = {file: stored.filter(pa.array(change.outgoing & (origin == files.index(file)))) for file in touched}
-        kept = _kept(delta, snapshot, losing)
-        along = _taken_along(snapshot, touched, change.fresh.num_rows + sum(part.num_rows for part in kept))
-        kept += [_whole(delta, snapshot, file) for file in along]
-        added = delta.write_files(pa.concat_tables([change.fresh, *kept]))
+        losing = {files[at]: change.outgoing & (origin == at) for at in np.unique(origin[change.outgoing])}
+        kept = {file: _kept(delta, snapshot, file, stored.filter(pa.array(mask))) for file, mask in losing.items()}
+        along = _taken_along(snapshot, losing, change.fresh.num_rows)
+        kept |= {file: _whole(delta, snapshot, file) for file in along}
+        added: list[AddAction] = []
         try:
-            version = delta.commit(snapshot, added, [*touched, *along], _note(mode, change, rows))
+            for group in _groups(delta, change.fresh, kept):
+                added += delta.write_files(group)
+            version = delta.commit(snapshot, added, list(kept), _note(mode, change, rows))
         except BaseException:
             delta.discard(added)
             raise
@@ -291,27 +293,38 @@ def _whole(delta: Delta, snapshot: Snapshot, file: DataFile) -> pa.Table:
     return delta.read(snapshot, [file], Where(), delta.table.schema.names)
 
 
-def _kept(delta: Delta, snapshot: Snapshot, losing: Mapping[DataFile, pa.Table]) -> list[pa.Table]:
-    """What stays of the files that lose rows."""
-    parts = [
-        without(delta.table, _whole(delta, snapshot, file), rows)
-        for file, rows in losing.items()
-        if rows.num_rows < file.rows
-    ]
-    return [part for part in parts if part.num_rows]
+def _kept(delta: Delta, snapshot: Snapshot, file: DataFile, outgoing: pa.Table) -> pa.Table:
+    """What stays of a file that loses rows."""
+    if outgoing.num_rows == file.rows:
+        return outgoing.schema.empty_table()
+    return without(delta.table, _whole(delta, snapshot, file), outgoing)
 
 
-def _taken_along(snapshot: Snapshot, touched: list[DataFile], rows: int) -> list[DataFile]:
+def _taken_along(snapshot: Snapshot, losing: Collection[DataFile], rows: int) -> list[DataFile]:
     """Small files that are rewritten together with a small write, the smallest first."""
-    paths = {file.path for file in touched}
     along: list[DataFile] = []
+    rows += sum(file.rows for file in losing if file.rows < SMALL_FILE_ROWS)
     for file in sorted(snapshot.files, key=lambda file: file.rows):
         if file.rows >= SMALL_FILE_ROWS or rows + file.rows > MERGED_ROWS:
             break
-        if file.path not in paths:
+        if file not in losing:
             along.append(file)
             rows += file.rows
     return along
+
+
+def _groups(delta: Delta, fresh: pa.Table, kept: Mapping[DataFile, pa.Table]) -> list[pa.Table]:
+    """What goes into files together: each large file keeps its range and takes the new rows in it; the rest is one group."""
+    groups, rest = [], []
+    for file, rows in kept.items():
+        known = file.range_of(delta.lead)
+        if file.rows < SMALL_FILE_ROWS or known is None:
+            rest.append(rows)
+            continue
+        inside = pc.and_(pc.greater_equal(fresh[delta.lead], known[0]), pc.less_equal(fresh[delta.lead], known[1]))
+        groups.append(pa.concat_tables([rows, fresh.filter(inside)]))
+        fresh = fresh.filter(pc.invert(inside))
+    return [*groups, pa.concat_tables([*rest, fresh])]
 
 
 def _mode(covers: Slice | None, mode: WriteMode | str | None) -> WriteMode:

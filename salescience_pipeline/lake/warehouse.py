@@ -38,7 +38,11 @@ GRACE = dt.timedelta(minutes=10)
 """How long a version stays after a newer one took its place, for those who looked the link up but have not opened it."""
 ABANDONED = dt.timedelta(hours=24)
 """Age from which a build that was never published counts as left behind by a killed process."""
-_TABLE_VERSIONS = "create table lake.table_versions (table_name varchar, version bigint, rows bigint, prepared_at timestamp with time zone)"
+_TABLE_VERSIONS = """
+create table lake.table_versions (
+    table_name varchar, version bigint, rows bigint, prepared_at timestamp with time zone
+)
+"""
 
 
 class NotReadOnly(LakeError, ValueError):
