@@ -180,6 +180,7 @@ def routes(sandbox: Sandbox) -> list[Route]:
         ("clock", admin.clock, ["GET", "POST"]),
         ("lease", admin.lease, change),
     ]
-    return [
+    own = [
         Route(f"/_sandbox/{name}", _guarded(endpoint), methods=methods, name=name) for name, endpoint, methods in table
     ]
+    return own + sandbox.admin

@@ -82,6 +82,8 @@ class Sandbox:
     """Companies as ``{ticker, cik, name}`` when they are not the world's (a provider of the corpus sets it)."""
     watchlist: list[str] | None = None
     """Tickers to begin with, when they are not the world's."""
+    admin: list[Route] = field(default_factory=list)
+    """Switches below ``/_sandbox`` that a provider adds to the general ones (known truth, what a corpus holds)."""
     leases: set[int] = field(default_factory=set)
     """Processes for which the server is kept running."""
     limits: Limits = field(init=False)
