@@ -315,6 +315,9 @@ class Courier:
 
     def _after_failure(self, pending: Pending, received: Received) -> Wait | ProviderError:
         now, verdict = self.clock(), received.verdict
+        if received.status == 304:
+            # The provider contradicts itself about the version: ask without conditions.
+            pending.stored = None
         pause = self._retry.wait(
             verdict.answer_class,
             sent=pending.sent,

@@ -32,16 +32,14 @@ def _headers(contact: str | None) -> Mapping[str, str]:
 
 def classify(reply: Reply) -> Verdict:
     """What an answer of EDGAR means: 403 has three meanings, told apart by content type (providers.md 2.1)."""
-    status, endpoint = reply.status, reply.request.endpoint
+    status = reply.status
     if reply.is_html and (status in {403, 429} or (reply.body.size < 50_000 and _BLOCK_TITLE.search(reply.head))):
         return Verdict(
             AnswerClass.BLOCKED,
             "shut us out with its block page (too many requests, or a User-Agent without a contact)",
             reply.received_at + dt.timedelta(seconds=PROVIDERS["sec"].block_seconds),
         )
-    if status in {403, 404} and _MISSING_OBJECT.match(reply.head):
-        return _missing(reply)
-    if status == 404 and endpoint == "daily_index":
+    if status == 404 or (status == 403 and _MISSING_OBJECT.match(reply.head)):
         return _missing(reply)
     verdict = by_status(reply) or by_shape(reply)
     if verdict.answer_class is AnswerClass.OK and not _has_shape(reply):
@@ -55,6 +53,9 @@ def _missing(reply: Reply) -> Verdict:
     if request.endpoint in {"companyfacts", "companyconcept", "frames"}:
         return Verdict(AnswerClass.OK_EMPTY, "holds no such figures")
     if request.endpoint != "daily_index" or request.first_date is None:
+        if request.subject.key == "*":
+            # A list of the whole market cannot be unknown: the address is wrong.
+            return Verdict(AnswerClass.CONTRACT, "has nothing at the documented address")
         return Verdict(AnswerClass.NOT_FOUND, "does not know it")
     if not is_business_day(request.first_date):
         return Verdict(AnswerClass.OK_EMPTY, f"was closed on {request.first_date}")

@@ -42,7 +42,7 @@ _KEY_VALUE = re.compile(
 )
 _HEADER = re.compile(
     r"(?i)\b(authorization|proxy-authorization|cookie|set-cookie|x-[a-z0-9-]*(?:token|key))"
-    r"(['\"]?\s*[:,=]\s*b?['\"]?)((?:bearer|token|basic)\s+)?([^\s'\",)]+)"
+    r"(['\"]?\s*[:,=]\s*(?:b(?=['\"]))?['\"]?)((?:bearer|token|basic)\s+)?([^\s'\",)]+)"
 )
 _SCHEME = re.compile(r"(?i)\b(bearer|token)(\s+)([A-Za-z0-9._~+/-]{16,}=*)")
 _USERINFO = re.compile(r"(?i)\b([a-z][a-z0-9+.-]*://)[^/\s:@]+:[^/\s@]+@")
