@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
@@ -33,6 +34,7 @@ from pyarrow.fs import LocalFileSystem
 
 from salescience_pipeline.catalog.tables import Table
 from salescience_pipeline.lake.errors import LakeError, SchemaConflict, StorageFailed, StorageFull, storage_error
+from salescience_pipeline.lake.keys import key_codes
 from salescience_pipeline.lake.selection import Where
 
 MAX_FILE_ROWS = 524_288
@@ -114,6 +116,7 @@ class Delta:
         self._lock = threading.Lock()
         self._opened: DeltaTable | None = None
         self._snapshot: Snapshot | None = None
+        self._refreshed_at = 0.0
 
     @property
     def lead(self) -> str:
@@ -143,9 +146,10 @@ class Delta:
         Raises:
             SchemaConflict: when the stored columns and the catalogue do not go together.
         """
-        if self.snapshot() is None:
-            self._create()
         snapshot = self.snapshot()
+        if snapshot is None:
+            self._create()
+            snapshot = self.snapshot()
         assert snapshot is not None
         if added := new_columns(self.table, snapshot.schema):
             opened = self.handle()
@@ -249,15 +253,35 @@ class Delta:
         rows = dataset.to_table(columns=list(columns), filter=condition)
         return pa.Table.from_arrays(rows.columns, schema=asked)
 
+    def duplicate_keys(self, snapshot: Snapshot, limit: int) -> list[dict[str, Any]]:
+        """Up to ``limit`` keys that more than one row has."""
+        rows = self.scan(snapshot, snapshot.files, None, self.table.key)
+        codes = key_codes([rows], self.table.key)[0]
+        _, first, counts = np.unique(codes, return_index=True, return_counts=True)
+        return list(rows.take(pa.array(first[counts > 1][:limit])).to_pylist())
+
     def _refreshed(self) -> DeltaTable | None:
         try:
             if self._opened is None:
                 self._opened = DeltaTable(str(self.folder)) if (self.folder / "_delta_log").is_dir() else None
-            else:
+            elif self._is_stale(self._opened.version()):
                 self._opened.update_incremental()
+            else:
+                return self._opened
         except TableNotFoundError:
             self._opened = None
+        self._refreshed_at = time.monotonic()
         return self._opened
+
+    def _is_stale(self, version: int) -> bool:
+        """Whether a newer version may exist.
+
+        Versions have no gaps, so the next one's file tells, for a hundredth of the cost of asking delta-rs. Once a minute
+        delta-rs is asked all the same, because an idle table's next entry may have been cleaned away behind a checkpoint.
+        """
+        log = self.folder / "_delta_log"
+        late = time.monotonic() - self._refreshed_at > 60
+        return late or (log / f"{version + 1:020d}.json").exists() or not (log / f"{version:020d}.json").exists()
 
     def _create(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)

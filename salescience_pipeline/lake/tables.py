@@ -29,7 +29,6 @@ from deltalake.transaction import AddAction
 from salescience_pipeline.lake.checking import check_covers, checked, known_table
 from salescience_pipeline.lake.delta import DataFile, Delta, Raced, Snapshot, new_columns
 from salescience_pipeline.lake.errors import BadFilter, SchemaConflict, WriteConflict
-from salescience_pipeline.lake.keys import key_codes
 from salescience_pipeline.lake.layout import Layout
 from salescience_pipeline.lake.locks import exclusive
 from salescience_pipeline.lake.merging import Difference, WriteMode, difference, reach, without
@@ -237,12 +236,9 @@ class Tables:
 
     def duplicate_keys(self, table_name: str, limit: int = 10) -> list[dict[str, Any]]:
         """Up to ``limit`` keys that more than one stored row has; empty when the key is one."""
-        table = known_table(table_name)
-        rows = self.read(table_name, columns=table.key, ordered=False)
-        codes = key_codes([rows], table.key)[0]
-        _, first, counts = np.unique(codes, return_index=True, return_counts=True)
-        repeated = first[counts > 1][:limit]
-        return list(rows.take(pa.array(repeated)).to_pylist())
+        delta = self.delta(table_name)
+        snapshot = delta.snapshot()
+        return delta.duplicate_keys(snapshot, limit) if snapshot is not None else []
 
     def delta(self, table_name: str) -> Delta:
         """The Delta table behind a name, for the rooms of this package that maintain and verify it.
