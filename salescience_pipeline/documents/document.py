@@ -1,0 +1,242 @@
+"""The document as the rest of the system sees it: :func:`parse` once, then ask for blocks, tables, facts, parts.
+
+Every answer is worked out when it is first asked for and kept. All offsets are bytes of the file that was given to
+:func:`parse`, also those of a document inside a submission (for UTF-16 files: of its UTF-8 copy, see ``Source``).
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections import Counter
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+from salescience_pipeline.documents.blocks import build_blocks
+from salescience_pipeline.documents.errors import DocumentError
+from salescience_pipeline.documents.fact_model import Fact, FactSet
+from salescience_pipeline.documents.facts import read_facts
+from salescience_pipeline.documents.model import Block, Cell, Layout, Link, Table
+from salescience_pipeline.documents.scan import scan
+from salescience_pipeline.documents.source import Kind, Limits, Source, read_source
+from salescience_pipeline.documents.submission import Part, Submission, read_submission
+from salescience_pipeline.documents.text_layout import scan_text
+
+
+@dataclass(frozen=True, slots=True)
+class Hints:
+    """What the caller knows about a document; everything is optional and nothing is believed over the bytes.
+
+    Attributes:
+        name: file name, for messages.
+        form: form type, for the later stages.
+        document_type: type of a part of a submission (``EX-21.1``).
+    """
+
+    name: str = ""
+    form: str = ""
+    document_type: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a fact stands."""
+
+    table: Table | None
+    cell: Cell | None
+
+
+class Document:
+    """One document, or a submission with documents inside.
+
+    Attributes:
+        source: its bytes; for a part of a submission only the part's.
+        base: where ``source.data`` begins in the file.
+        hints: what the caller knew.
+        part: its entry in the submission, None outside of one.
+    """
+
+    def __init__(self, source: Source, hints: Hints, *, base: int = 0, part: Part | None = None) -> None:
+        """Use :func:`parse`."""
+        self.source = source
+        self.hints = hints
+        self.base = base
+        self.part = part
+
+    @cached_property
+    def submission(self) -> Submission | None:
+        """Header and list of parts, when the file is a full submission."""
+        return read_submission(self.source.data) if self.source.kind is Kind.SUBMISSION else None
+
+    @cached_property
+    def failures(self) -> dict[int, DocumentError]:
+        """Parts of a submission that cannot be read: index in the submission -> why. The others go on."""
+        _ = self.parts
+        return self._failures
+
+    @cached_property
+    def parts(self) -> tuple[Document, ...]:
+        """The readable documents of a submission in order; just this document when it is none."""
+        self._failures: dict[int, DocumentError] = {}
+        if self.submission is None:
+            return (self,)
+        found = []
+        for index, part in enumerate(self.submission.parts):
+            if part.encoded:
+                continue
+            hints = Hints(part.filename, self.hints.form or self.submission.form, part.type)
+            try:
+                source = read_source(
+                    self.source.data[part.start : part.end], name=part.filename, limits=self.source.limits
+                )
+            except DocumentError as error:
+                self._failures[index] = error
+                continue
+            found.append(Document(source, hints, base=part.start, part=part))
+        return tuple(found)
+
+    @property
+    def main(self) -> Document:
+        """The first document of a submission (this one when it is none).
+
+        Raises:
+            DocumentError: when the submission holds nothing that can be read.
+        """
+        if not self.parts:
+            raise next(iter(self.failures.values()), DocumentError("The submission holds no readable document."))
+        return self.parts[0]
+
+    @cached_property
+    def layout(self) -> Layout:
+        """Blocks, pages and anchors of this document; of a submission those of its parts one after the other.
+
+        Raises:
+            DocumentError: see :mod:`errors`.
+        """
+        if self.submission is not None:
+            return _joined([part.layout for part in self.parts])
+        kind = self.source.kind
+        found = scan_text(self.source) if kind is Kind.TEXT else scan(self.source)
+        layout = build_blocks(found, self.source.encoding)
+        return _shifted(layout, self.base) if self.base else layout
+
+    @property
+    def blocks(self) -> list[Block]:
+        """The blocks in reading order."""
+        return self.layout.blocks
+
+    @cached_property
+    def tables(self) -> list[Table]:
+        """The tables in reading order; scale and currency as their facts say where the words around say nothing."""
+        tables = self.layout.tables
+        if self.submission is None and len(self.facts):
+            _learn_from_facts(self)
+        return tables
+
+    @cached_property
+    def facts(self) -> FactSet:
+        """The XBRL facts of this document; of a submission those of its documents as one inline set."""
+        facts = read_facts([part.source for part in self.parts])
+        for fact in facts:
+            base = self.parts[fact.document].base
+            if base:
+                fact.start += base
+                fact.end += base
+        if any(part.base for part in self.parts):
+            facts.problems = [
+                replace(problem, start=problem.start + self.parts[problem.document].base) for problem in facts.problems
+            ]
+        return facts
+
+    @cached_property
+    def places(self) -> list[Place]:
+        """For every fact of :attr:`facts`, in order, the table and cell that it stands in."""
+        cells = [(cell, table) for table in self.layout.tables for cell in table.cells]
+        cells.sort(key=lambda pair: pair[0].start)
+        starts = [cell.start for cell, _ in cells]
+        return [_place(fact, starts, cells) for fact in self.facts]
+
+    def bytes_of(self, start: int, end: int) -> bytes:
+        """The bytes of the document between two offsets."""
+        return self.source.data[start - self.base : end - self.base]
+
+    @property
+    def warnings(self) -> list[str]:
+        """What was odd, one sentence each."""
+        return self.layout.warnings
+
+
+def _place(fact: Fact, starts: list[int], cells: list[tuple[Cell, Table]]) -> Place:
+    index = bisect_right(starts, fact.start) - 1
+    if index >= 0:
+        cell, table = cells[index]
+        if fact.start < cell.end:
+            return Place(table, cell)
+    return Place(None, None)
+
+
+def _learn_from_facts(document: Document) -> None:
+    """Fill in what tables do not say in words: the facts in their cells carry scale and unit."""
+    scales: dict[int, Counter[int]] = {}
+    currencies: dict[int, Counter[str]] = {}
+    for fact, place in zip(document.facts, document.places, strict=True):
+        if place.table is None or fact.unit is None or not fact.unit.numerator:
+            continue
+        measure = fact.unit.numerator[0]
+        if measure.startswith("iso4217:"):
+            currencies.setdefault(place.table.index, Counter())[measure[8:]] += 1
+            if not fact.unit.denominator and fact.scale and fact.scale.lstrip("-").isdigit() and int(fact.scale) >= 0:
+                scales.setdefault(place.table.index, Counter())[int(fact.scale)] += 1
+    for table in document.layout.tables:
+        if table.index in scales:
+            table.scale = 10 ** min(scales[table.index].most_common(1)[0][0], 15)
+        if table.index in currencies:
+            table.currency = currencies[table.index].most_common(1)[0][0]
+
+
+def _shifted(layout: Layout, base: int) -> Layout:
+    """The layout with every offset moved by ``base``."""
+    for block in layout.blocks:
+        block.start += base
+        block.end += base
+        if block.links:
+            block.links = tuple(Link(link.text, link.target, link.start + base) for link in block.links)
+        if block.table is not None:
+            block.table.start += base
+            block.table.end += base
+            for cell in block.table.cells:
+                cell.start += base
+                cell.end += base
+    layout.page_starts = [start + base for start in layout.page_starts]
+    layout.anchors = {name: start + base for name, start in layout.anchors.items()}
+    return layout
+
+
+def _joined(layouts: list[Layout]) -> Layout:
+    """Layouts one after the other; pages go on counting, the blocks stay the parts' own."""
+    joined = Layout(page_starts=[])
+    for layout in layouts:
+        pages = len(joined.page_starts)
+        for block in layout.blocks:
+            joined.blocks.append(replace(block, page=block.page + pages, index=len(joined.blocks)))
+        joined.page_starts += layout.page_starts
+        for name, start in layout.anchors.items():
+            joined.anchors.setdefault(name, start)
+        joined.warnings += layout.warnings
+    joined.page_starts = joined.page_starts or [0]
+    return joined
+
+
+def parse(data: bytes, hints: Hints | None = None, *, limits: Limits | None = None) -> Document:
+    """Judge a document and make it ready to be asked.
+
+    Args:
+        data: the file as delivered by EDGAR: HTML, inline XBRL, plain text, a full submission, an XBRL instance.
+        hints: what the caller knows.
+        limits: how much the document may cost.
+
+    Raises:
+        DocumentError: empty, unsupported, corrupt, too large, or an error page (see :mod:`errors`). What costs too much
+            later on is raised by the answer that is asked for.
+    """
+    hints = hints or Hints()
+    return Document(read_source(data, name=hints.name, limits=limits), hints)

@@ -1,0 +1,139 @@
+"""Layout of plain-text filings of the 1990s: paragraphs by blank lines, pages by ``<PAGE>``, tables by their columns.
+
+The typewriter conventions are read, not guessed at: EDGAR's own ``<TABLE>``, ``<S>``, ``<C>`` and ``<CAPTION>`` tags where
+they stand, otherwise at least two lines below each other that are cut into columns by gaps.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from salescience_pipeline.documents.scan import Paragraph, RawCell, RawTable, Scan
+from salescience_pipeline.documents.source import Source
+from salescience_pipeline.documents.tags import PLAIN
+
+_LINE = re.compile(rb"[^\n]*\n?")
+_PAGE = re.compile(r"\s*(?:<PAGE>|\x0c)", re.IGNORECASE)
+_TABLE_OPEN = re.compile(r"\s*<TABLE>", re.IGNORECASE)
+_TABLE_CLOSE = re.compile(r"\s*</TABLE>", re.IGNORECASE)
+_MARKER = re.compile(r"\s*</?(?:S|C|CAPTION|FN|F[0-9]{1,2}|BTB|TEXT|PAGE|TABLE|DOCUMENT|LEGEND|MULTIPLIER)\b[^>]*>", re.IGNORECASE)
+_ANY_TAG = re.compile(r"<[^<>]{0,200}>")
+_CELL = re.compile(r"\S+(?: \S+)*")
+_RULE = re.compile(r"[\s\-=_.*+|]+")
+_VALUE = re.compile(r"[(\-$]*\s*[0-9][0-9,.]*\s*%?\)?|-+|\$")
+_LEADERS = re.compile(r"(?<=\S)(?:\s?\.){3,}")
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    text: str
+    start: int
+    end: int
+
+
+class TextReader:
+    """Reads one plain text; use :func:`scan_text`."""
+
+    def __init__(self, source: Source) -> None:
+        self.source = source
+        self.scan = Scan()
+        self.page = 1
+        self.lines: list[_Line] = []
+        self.table: list[_Line] | None = None
+
+    def run(self) -> Scan:
+        deadline = self.source.limits.deadline()
+        for number, match in enumerate(_LINE.finditer(self.source.data)):
+            if match.start() == match.end():
+                break
+            text = match[0].decode(self.source.encoding, "replace").rstrip().expandtabs(8)
+            self._line(_Line(text, match.start(), match.end()))
+            if number % 20_000 == 0:
+                self.source.limits.check(deadline)
+        self._end_table(len(self.source.data))
+        self._flush()
+        return self.scan
+
+    def _line(self, line: _Line) -> None:
+        text = line.text
+        if _PAGE.match(text):
+            self._end_table(line.start)
+            self._flush()
+            if line.start > self.scan.page_starts[-1]:
+                self.scan.page_starts.append(line.start)
+            self.page = len(self.scan.page_starts)
+            return
+        if _TABLE_OPEN.match(text):
+            self._flush()
+            self.table = []
+        elif _TABLE_CLOSE.match(text):
+            self._end_table(line.end)
+        elif self.table is not None:
+            self.table.append(line)
+        elif not text.strip() or _RULE.fullmatch(text):
+            self._flush()
+        elif not _MARKER.fullmatch(text):
+            self.lines.append(line)
+
+    def _flush(self) -> None:
+        """End a paragraph; several lines that are cut into the same columns are a table."""
+        lines, self.lines = self.lines, []
+        if not lines:
+            return
+        cut = [_CELL_GAPS.split(line.text.strip()) for line in lines]
+        if sum(len(cells) > 1 and _looks_like_row(cells) for cells in cut) >= max(2, 0.6 * len(lines)):
+            self._add_table(lines, lines[0].start, lines[-1].end)
+            return
+        text = " ".join(" ".join(_ANY_TAG.sub(" ", line.text).split()) for line in lines).strip()
+        if not text:
+            return
+        indent = len(lines[0].text) - len(lines[0].text.lstrip())
+        width = len(lines[0].text.strip())
+        centered = len(lines) <= 3 and indent >= 10 and abs((indent + width / 2) - 40) <= 8
+        style = PLAIN._replace(centered=True) if centered else PLAIN
+        self.scan.items.append(Paragraph(text, lines[0].start, lines[-1].end, self.page, style, b"text"))
+
+    def _end_table(self, end: int) -> None:
+        lines, self.table = self.table, None
+        if lines:
+            self._add_table(lines, lines[0].start, end)
+
+    def _add_table(self, lines: list[_Line], start: int, end: int) -> None:
+        table = RawTable(start, self.page, end=end)
+        for line in lines:
+            shown = _MARKER.sub(lambda match: " " * len(match[0]), line.text)
+            if not shown.strip() or _RULE.fullmatch(shown):
+                continue
+            shown = _LEADERS.sub(lambda match: " " * len(match[0]), shown)
+            row: list[RawCell] = []
+            column = 0
+            for match in _CELL.finditer(shown):
+                left, right = match.span()
+                if left > column:
+                    row.append(RawCell(line.start, left - column, 1))
+                # Columns are characters here; a cell covers those that it is printed over.
+                cell = RawCell(line.start + left, right - left, 1, [match[0].encode(self.source.encoding, "replace")])
+                cell.end = min(line.end, line.start + right)
+                row.append(cell)
+                column = right
+            table.rows.append(row)
+            table.n_cells += len(row)
+        if table.rows:
+            self.scan.items.append(table)
+
+
+_CELL_GAPS = re.compile(r"\s{2,}|(?:\s?\.){4,}\s*")
+
+
+def _looks_like_row(cells: list[str]) -> bool:
+    return any(_VALUE.fullmatch(cell) for cell in cells[1:])
+
+
+def scan_text(source: Source) -> Scan:
+    """The paragraphs, tables and pages of a plain-text document.
+
+    Raises:
+        DocumentTimeout: over the time that the limits allow.
+    """
+    return TextReader(source).run()
