@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from salescience_pipeline.identifiers import Accession, Cik
 
 _OWNERSHIP = frozenset({"3", "4", "5"})
-_EXHIBITS_ITEM = "9.01"
+_EXHIBITS, _ACQUISITION = "9.01", "2.01"
 _REGISTRATION = "333-"
 
 
@@ -54,10 +54,11 @@ def link_amendments(filings: Iterable[Filed]) -> Mapping[tuple[Cik, Accession], 
     An amendment amends the newest earlier filing of the same company, the same base form and the same report date
     (the filing itself or its last amendment). Then:
 
-    * Among several 8-Ks of one day, those that share an item with the amendment go before the others; item 9.01
-      (exhibits) stands in most of them and tells nothing.
+    * Among several 8-Ks of one day, those that share an item with the amendment go before the others. Item 9.01
+      (exhibits) stands in most of them and tells nothing; alone it brings the statements of an acquired business, which
+      belong to item 2.01.
     * Ownership forms (3, 4, 5) of one day come from several owners, and the company's list does not say whose is whose:
-      with more than one original on that day the link is unknown.
+      the link is unknown unless there is exactly one original on that day.
     * Without a report date, an amended registration statement belongs to the newest earlier filing of the same base form
       under the same registration number (``333-...``). Anything else without a report date is unknown: other file
       numbers are shared by many filers.
@@ -83,8 +84,8 @@ def link_amendments(filings: Iterable[Filed]) -> Mapping[tuple[Cik, Accession], 
 def _amended(amendment: Filed, earlier: Sequence[Filed]) -> Filed | None:
     """The one among the ``earlier`` filings (oldest first) that the ``amendment`` amends."""
     originals = sum(not is_amendment(filed.form) for filed in earlier)
-    if base_form(amendment.form) in _OWNERSHIP and originals > 1:
+    if base_form(amendment.form) in _OWNERSHIP and originals != 1:
         return None
-    told = set(amendment.items) - {_EXHIBITS_ITEM}
+    told = set(amendment.items) - {_EXHIBITS} or {_ACQUISITION}
     sharing = [filed for filed in earlier if told & set(filed.items)]
     return next(reversed(sharing or earlier), None)

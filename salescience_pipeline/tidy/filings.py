@@ -55,6 +55,9 @@ _PARALLEL = (
 )
 """Columns of a submissions page that we read; SEC adds others from time to time, which is fine."""
 
+_TOO_LONG = 10**10
+"""What no CIK reaches; a longer integer is not even written out."""
+
 _PAGE_PATH = re.compile(r"CIK([0-9]{10})(-submissions-[0-9]+)?\.json$", re.ASCII)
 _RENDERING = re.compile(r"xsl[^/]*/", re.ASCII)
 _UTC_STAMP = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?Z", re.ASCII)
@@ -143,8 +146,8 @@ def company_cik(answer: Answer, content: Mapping[str, Any]) -> Cik:
     """
     named = member(answer, content, "cik", (str, int))
     try:
-        cik = Cik.of(named if isinstance(named, str) else f"{named:d}")
-    except (InvalidIdentifier, ValueError) as error:
+        cik = Cik(named if isinstance(named, str) else f"{named}" if abs(named) < _TOO_LONG else "")
+    except InvalidIdentifier as error:
         raise contract(answer, "The field 'cik' of the answer is no CIK.") from error
     asked = answer.request.subject.cik
     if asked is not None and asked != cik:
@@ -202,11 +205,17 @@ def _filing(cik: Cik, record: Mapping[str, Any]) -> tuple[dict[str, Any], Filed]
     return values, filed
 
 
-def _raw_document(name: str | None) -> str | None:
-    """The main document's own name: a first segment such as ``xslF345X05/`` only asks for a rendering of it."""
+def _raw_document(name: str | None) -> FileName | None:
+    """The main document's own name: a first segment such as ``xslF345X05/`` only asks for a rendering of it.
+
+    A name that could leave the filing's folder is not kept; the complete submission holds the document all the same.
+    """
     if name is None:
         return None
-    return FileName(_RENDERING.sub("", name, count=1) if _RENDERING.match(name) else name)
+    try:
+        return FileName(_RENDERING.sub("", name, count=1) if _RENDERING.match(name) else name)
+    except InvalidIdentifier:
+        return None
 
 
 def _utc(value: object) -> dt.datetime | None:

@@ -42,7 +42,7 @@ MAX_LINES = 20_000
 _TABLES = (("ND", "nonDerivative"), ("D", "derivative"))
 _FORMS = frozenset({"3", "4", "5", "3/A", "4/A", "5/A"})
 _NO_SYMBOL = frozenset({"NONE", "N/A", "NA", "N.A.", "NONE."})
-_ALONE = re.compile(rb"(\xef\xbb\xbf)?\s*<(\?xml|ownershipDocument)")
+_SUBMISSION = re.compile(rb"\s*(<SEC-DOCUMENT>|<IMS-DOCUMENT>|<SUBMISSION>|-----BEGIN PRIVACY)")
 _EMBEDDED = re.compile(rb"<XML>(.*?)</XML>", re.IGNORECASE | re.DOTALL)
 _HEADER_ACCESSION = re.compile(rb"(?:ACCESSION NUMBER:\s*|<ACCESSION-NUMBER>)([0-9]{10}-[0-9]{2}-[0-9]{6})")
 _HEADER_FILED = re.compile(rb"(?:FILED AS OF DATE:\s*|<FILING-DATE>)([0-9]{4})([0-9]{2})([0-9]{2})")
@@ -149,8 +149,7 @@ def _too_large(answer: Answer, message: str) -> TooLarge:
 
 def _ownership_document(answer: Answer, body: bytes) -> etree._Element:
     """The root of the form's XML, taken out of the complete submission where the answer is one."""
-    alone = _ALONE.match(body) is not None
-    candidates = [body] if alone else _EMBEDDED.findall(body)
+    candidates = _EMBEDDED.findall(body) if _SUBMISSION.match(body) else [body]
     for candidate in candidates:
         document = candidate.strip()
         if len(document) > MAX_XML_BYTES:
@@ -166,7 +165,7 @@ def _ownership_document(answer: Answer, body: bytes) -> etree._Element:
 
 def _form(answer: Answer, body: bytes, root: etree._Element) -> _Form:
     subject = answer.request.subject
-    head = b"" if _ALONE.match(body) else body.partition(b"<DOCUMENT>")[0]
+    head = body.partition(b"<DOCUMENT>")[0] if _SUBMISSION.match(body) else b""
     header_accession, header_filed = _HEADER_ACCESSION.search(head), _HEADER_FILED.search(head)
     kind = _text(root, "documentType")
     if kind not in _FORMS:
