@@ -14,7 +14,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from typing import Literal, cast
+from typing import Literal, Protocol, cast
 
 from salescience_pipeline.acquisition.known import read_known, read_stored
 from salescience_pipeline.acquisition.outcome import Acquired, Failure
@@ -35,13 +35,26 @@ _FLUSH_SUBJECTS, _FLUSH_ROWS, _FLUSH_SECONDS = 50, 200_000, 5.0
 Progress = Callable[[str, int, int, str], None]
 """Told after each final answer: the dataset, how many of how many requests are done, and whom the last was about."""
 
-_watchers: ContextVar[tuple[Progress, ...]] = ContextVar("_watchers", default=())
+
+class Watcher(Protocol):
+    """Who follows acquisitions from outside: a command line, a notebook."""
+
+    def progress(self, dataset: str, done: int, planned: int, subject: str) -> None:
+        """``done`` of ``planned`` requests have their final answer; the last one was about ``subject``."""
+        ...
+
+    def result(self, acquired: Acquired) -> None:
+        """An acquisition came to its end."""
+        ...
+
+
+_watchers: ContextVar[tuple[Watcher, ...]] = ContextVar("_watchers", default=())
 
 
 @contextlib.contextmanager
-def watching(progress: Progress) -> Iterator[None]:
-    """Be told of the progress of every acquisition that this thread starts inside the block."""
-    token = _watchers.set((*_watchers.get(), progress))
+def watching(watcher: Watcher) -> Iterator[None]:
+    """Tell ``watcher`` of every acquisition that this thread starts inside the block."""
+    token = _watchers.set((*_watchers.get(), watcher))
     try:
         yield
     finally:
@@ -109,8 +122,12 @@ def acquire(
     """
     dataset = dataset_named(selection.dataset)
     _refuse(dataset, selection, services)
-    watchers = (*_watchers.get(), *((progress,) if progress is not None else ()))
-    return _Acquisition(services, dataset, selection, run_id, mode, watchers).run()
+    watchers = _watchers.get()
+    told = (*(watcher.progress for watcher in watchers), *((progress,) if progress is not None else ()))
+    acquired = _Acquisition(services, dataset, selection, run_id, mode, told).run()
+    for watcher in watchers:
+        watcher.result(acquired)
+    return acquired
 
 
 def _refuse(dataset: Dataset, selection: Selection, services: Services) -> None:

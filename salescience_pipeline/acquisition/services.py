@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 
 from salescience_pipeline.acquisition.sandbox_process import Sandbox, ensure_sandbox
 from salescience_pipeline.catalog import sessions as calendar
+from salescience_pipeline.catalog.providers import PROVIDERS
 from salescience_pipeline.catalog.scopes import Scope
 from salescience_pipeline.clients.endpoints import base_urls, credentials
 from salescience_pipeline.clients.gate import Gate, gate_rules
@@ -25,7 +26,7 @@ from salescience_pipeline.lake.archive import Archive
 from salescience_pipeline.lake.tables import Tables, Where
 from salescience_pipeline.lake.warehouse import Warehouse
 from salescience_pipeline.ledger.ledger import Ledger
-from salescience_pipeline.settings import Settings
+from salescience_pipeline.settings import Settings, SettingsError
 
 
 class SelectionError(ValueError):
@@ -107,6 +108,22 @@ class Services:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def require_credentials(self) -> tuple[str, ...]:
+        """Refuse the live world without the contact that SEC asks for; returns a hint per provider that stays out.
+
+        Raises:
+            SettingsError: naming the setting.
+        """
+        if not self.settings.is_live:
+            return ()
+        have = credentials(self.settings)
+        missing = [row for row in PROVIDERS.values() if row.settings_hint and row.id not in have]
+        if any(row.id == "sec" for row in missing):
+            raise SettingsError(
+                f"The live world needs {PROVIDERS['sec'].settings_hint}: SEC shuts out who does not say it."
+            )
+        return tuple(f"{row.title} stays out until you set {row.settings_hint}." for row in missing)
 
     # -- the calendar -----------------------------------------------------------------------------------------------
     def now(self) -> dt.datetime:

@@ -111,6 +111,8 @@ def _with_digest(state: State, digest: str) -> State:
 
 def _overall(ready: Ready, rows: int) -> tuple[Status, str | None]:
     classes = {answer.answer_class for answer in ready.answers}
+    if classes == {AnswerClass.NOT_FOUND} and ready.key == WHOLE:
+        return Status.MISSING, "The provider has no such list now."
     if classes == {AnswerClass.NOT_FOUND}:
         return Status.NOT_FOUND, f"The provider does not know {ready.key}."
     if rows == 0 and classes <= {AnswerClass.OK_EMPTY, AnswerClass.NOT_FOUND}:
@@ -129,9 +131,6 @@ def _dated_states(dataset: Dataset, selection: Selection, ready: Ready) -> list[
         for subject in _subjects(dataset, selection, request):
             count = rows[(subject if _is_per_ticker(dataset) else WHOLE, day)]
             status, reason = _day_status(count, classes, bulk=bulk, per_ticker=_is_per_ticker(dataset))
-            # What a list of the whole market does not hold is asked for by name next; that answer settles it.
-            if bulk and status is not Status.COMPLETE and any(ticker == subject for ticker, _ in ready.asked_again):
-                continue
             states.append(State(dataset.name, day.isoformat(), subject, status, count, day, day, reason))
     return states
 

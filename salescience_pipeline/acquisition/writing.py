@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime as dt
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -30,8 +30,6 @@ class Ready:
     tidied: Tidied
     requests: Sequence[PlannedRequest]
     answers: Sequence[Answer]
-    asked_again: Sequence[tuple[str, dt.date]] = field(default=())
-    """(ticker, day) pairs that a follow-up asks for by name."""
 
 
 def write_batch(tables: Tables, dataset: Dataset, batch: Sequence[Ready], totals: dict[str, TableTotals]) -> None:

@@ -15,8 +15,12 @@ from rich.table import Table
 
 from salescience_pipeline.settings import Settings, SettingsError, World
 
-out = Console(soft_wrap=False, highlight=False)
-err = Console(stderr=True, highlight=False)
+# A pipe has no width of its own; 80 columns would cut every table in two.
+_WIDTH = None if sys.stdout.isatty() else 150
+_SHORT = 12
+_PROSE = frozenset({"why", "problems", "subjects", "reason"})
+out = Console(highlight=False, width=_WIDTH)
+err = Console(stderr=True, highlight=False, width=None if sys.stderr.isatty() else 150)
 
 Live = Annotated[bool, typer.Option("--live", help="Use the real providers instead of the sandbox.")]
 Corpus = Annotated[
@@ -71,7 +75,9 @@ def show_rows(
     """Print ``rows`` as a table; columns named in ``numbers`` are set to the right."""
     table = Table(title=title, title_justify="left", title_style="bold", header_style="bold", expand=False)
     for column in columns:
-        table.add_column(column, justify="right" if column in numbers else "left", overflow="fold")
+        table.add_column(
+            column, justify="right" if column in numbers else "left", overflow="ellipsis", no_wrap=column not in _PROSE
+        )
     for row in rows:
         table.add_row(*(_shown(value) for value in row))
     out.print(table)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
@@ -80,9 +81,7 @@ def list_(
     _show(as_json, f"Watchlist, {len(rows_now)} entries", columns, rows_now)
 
 
-def _show(
-    as_json: bool, title: str, columns: tuple[str, ...], rows: list[tuple[str, ...]] | list[tuple[str | None, ...]]
-) -> None:
+def _show(as_json: bool, title: str, columns: tuple[str, ...], rows: Sequence[tuple[str | None, ...]]) -> None:
     if as_json:
         show_json([dict(zip(columns, row, strict=True)) for row in rows])
     else:

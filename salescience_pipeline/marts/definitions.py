@@ -3,17 +3,14 @@
 https://docs.dagster.io/integrations/libraries/dbt
 """
 
-from __future__ import annotations
-
+import json
 import os
-from collections.abc import Iterator, Mapping
-from pathlib import Path
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 import dagster as dg
 from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, DbtCliResource, dbt_assets
 
-from salescience_pipeline.catalog.tables import TABLES
 from salescience_pipeline.marts.project import PROJECT_DIR, dbt_executable, ensure_manifest
 from salescience_pipeline.marts.warehouse import WarehouseResource
 
@@ -49,10 +46,13 @@ class Translator(DagsterDbtTranslator):
 def build_defs(*, warehouse: WarehouseResource | None = None) -> dg.Definitions:
     """The marts location; parses the dbt project first when a model has changed."""
     manifest = ensure_manifest()
+    models = [
+        node["name"] for node in json.loads(manifest.read_bytes())["nodes"].values() if node["resource_type"] == "model"
+    ]
 
     @dbt_assets(manifest=manifest, dagster_dbt_translator=Translator(), name="marts", pool=POOL)
     def marts(context: dg.AssetExecutionContext, dbt: DbtCliResource, warehouse: WarehouseResource) -> Iterator[Any]:
-        yield from build_and_publish(context, dbt, warehouse)
+        yield from build_and_publish(context, dbt, warehouse, models)
 
     job = dg.define_asset_job(
         "marts",
@@ -84,20 +84,21 @@ def build_defs(*, warehouse: WarehouseResource | None = None) -> dg.Definitions:
 
 
 def build_and_publish(
-    context: dg.AssetExecutionContext, dbt: DbtCliResource, warehouse: WarehouseResource
+    context: dg.AssetExecutionContext, dbt: DbtCliResource, warehouse: WarehouseResource, models: Collection[str]
 ) -> Iterator[Any]:
     """Run dbt into a file of its own, then swap it in; a red test leaves the users with the version they have.
 
-    The whole project is built each time, also when only some models are selected: a version is one consistent state.
+    ``models`` are all models; those that this run does not select are taken over from the published version.
     """
-    build = warehouse.prepare(list(TABLES))
+    selected = {key.path[-1] for key in context.selected_asset_keys}
+    build = warehouse.begin(keep=set(models) - selected)
+    # dbt reads the path of its database from its environment; one run holds the pool, so nobody else sets it.
+    os.environ[BUILD_ENV] = str(build)
     try:
-        # dbt reads the path from its environment; the manifest's folder is shared, its run results are not.
-        target = Path(str(build) + ".dbt")
-        invocation = dbt.cli(
-            ["build"], context=context, target_path=target,
-        )  # fmt: skip
-        yield from invocation.stream()
+        yield from dbt.cli(["build"], context=context).stream()
+    except BaseException:
+        warehouse.discard(build)
+        raise
     finally:
         os.environ.pop(BUILD_ENV, None)
     version = warehouse.publish(build)

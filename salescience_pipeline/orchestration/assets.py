@@ -4,29 +4,28 @@ A dataset is one multi-asset with an output per table that it writes. A table wi
 above them, which nobody materialises and everybody downstream depends on.
 """
 
-from __future__ import annotations
-
 import datetime as dt
 from collections.abc import Iterator, Sequence
-from typing import Literal
 
 import dagster as dg
 from pydantic import Field
 
 from salescience_pipeline.acquisition.acquire import acquire
 from salescience_pipeline.acquisition.outcome import Acquired
-from salescience_pipeline.acquisition.services import Services
+from salescience_pipeline.acquisition.sandbox_process import SandboxUnavailable
+from salescience_pipeline.acquisition.services import SelectionError, Services
 from salescience_pipeline.catalog.datasets import DATASETS, Cut, Dataset, shared_tables, writers_of
 from salescience_pipeline.catalog.providers import PROVIDERS
 from salescience_pipeline.catalog.scopes import Scope
 from salescience_pipeline.catalog.tables import TABLES
 from salescience_pipeline.clients.plan import Selection
-from salescience_pipeline.identifiers import Ticker, parse_tickers
+from salescience_pipeline.identifiers import InvalidIdentifier, Ticker, parse_tickers
 from salescience_pipeline.orchestration import checks
-from salescience_pipeline.orchestration.failures import failure_of, stop_run_retries
+from salescience_pipeline.orchestration.failures import MAX_RETRIES_TAG, failure_of, stop_run_retries
 from salescience_pipeline.orchestration.metadata import definition_metadata, run_metadata
 from salescience_pipeline.orchestration.partitions import backfill_policy_of, dates_of, partitions_of, tickers_of
 from salescience_pipeline.orchestration.resources import ServicesResource
+from salescience_pipeline.settings import SettingsError
 
 LAKE_IO = "lake"
 """Key of the IO manager that loads our tables for a user's own assets."""
@@ -42,13 +41,13 @@ class AcquireConfig(dg.Config):
     scope: str | None = Field(
         default=None, description="The scope whose tickers are meant; default: the dataset's own."
     )
-    n_years: int = Field(default=2, ge=1, le=30, description="Years of filings to look back.")
+    n_years: int = Field(default=2, ge=1, le=50, description="Years of filings to look back.")
     forms: list[str] | None = Field(default=None, description="Form types; default: the dataset's own.")
     force: bool = Field(default=False, description="Ask again even for what is current (filed documents excepted).")
-    on_failure: Literal["raise", "record"] = Field(
-        default="raise",
-        description="When a subject fails: raise after everything else is stored, or only record it in the completeness "
-        "table and the check.",
+    fail_run: bool = Field(
+        default=True,
+        description="Whether a subject that fails fails the run, after everything else is stored; otherwise it is only "
+        "recorded in the completeness table and the check.",
     )
 
 
@@ -128,7 +127,23 @@ def run_dataset(
         Failure: naming what failed, after everything else is stored and marked, unless the config says to record it.
     """
     keys = list(context.partition_keys) if context.has_partition_key or context.has_partition_key_range else []
-    selection = selection_of(dataset, config, keys, services)
+    try:
+        selection = selection_of(dataset, config, keys, services)
+        yield from _acquire(context, dataset, config, services, selection, keys)
+    except (InvalidIdentifier, SelectionError, SandboxUnavailable, SettingsError) as refused:
+        # Nothing was sent: asking again would be refused again.
+        context.instance.add_run_tags(context.run_id, {MAX_RETRIES_TAG: "0"})
+        raise dg.Failure(str(refused), allow_retries=False) from refused
+
+
+def _acquire(
+    context: dg.AssetExecutionContext,
+    dataset: Dataset,
+    config: AcquireConfig,
+    services: Services,
+    selection: Selection,
+    keys: Sequence[str],
+) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
     total = 0
 
     def progress(_dataset: str, done: int, planned: int, subject: str) -> None:
@@ -139,7 +154,7 @@ def run_dataset(
 
     acquired = acquire(services, selection, run_id=context.run_id, progress=progress)
     context.log.info(acquired.sentence())
-    raises = bool(acquired.failures) and config.on_failure == "raise"
+    raises = bool(acquired.failures) and config.fail_run
     yield from checks.results_of(dataset, acquired, services, selection)
     if raises:
         good = [key for key in keys if key not in acquired.open_partitions()]
@@ -171,6 +186,15 @@ def _touch_shared_tables(context: dg.AssetExecutionContext, dataset: Dataset, ac
             )
 
 
+def _scope(name: str) -> Scope:
+    try:
+        return Scope(name)
+    except ValueError as error:
+        raise SelectionError(
+            f"There is no scope {name!r}; there are {', '.join(scope.value for scope in Scope)}."
+        ) from error
+
+
 def selection_of(dataset: Dataset, config: AcquireConfig, keys: Sequence[str], services: Services) -> Selection:
     """What a run asks for, from its partition keys and its config.
 
@@ -185,7 +209,7 @@ def selection_of(dataset: Dataset, config: AcquireConfig, keys: Sequence[str], s
     elif config.tickers is not None:
         tickers = parse_tickers(config.tickers)
     elif dataset.cut is Cut.DATE:
-        tickers = services.scope_tickers(Scope(config.scope or dataset.scope), on=max(dates, default=None))
+        tickers = services.scope_tickers(_scope(config.scope or dataset.scope))
     return Selection(
         dataset=dataset.name,
         tickers=tickers,

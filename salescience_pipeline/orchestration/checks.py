@@ -98,7 +98,7 @@ def _complete_result(key: str, acquired: Acquired) -> dg.AssetCheckResult:
         **{status: count for status, count in acquired.counts.items()},  # noqa: C416 - a copy with str keys
         current=len(acquired.plan.fresh),
         open="; ".join(f"{state.subject} ({state.partition}): {state.reason}" for state in open_states[:20]) or "none",
-        not_found=", ".join(unknown[:50]) or "none",
+        unknown_to_the_provider=", ".join(unknown[:50]) or "none",
     )  # fmt: skip
 
 

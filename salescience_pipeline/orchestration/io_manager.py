@@ -4,8 +4,6 @@ Our own assets write through the lake and return no value, so nothing is ever st
 would pickle, and fails runs over several partitions. The annotation chooses the form: pandas, Arrow or a DuckDB relation.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import dagster as dg
@@ -28,7 +26,7 @@ class NotATable(dg.DagsterInvariantViolationError):
 class LakeIOManager(dg.ConfigurableIOManager):
     """Loads the rows of a lake table that belong to the partitions of the asset that asks."""
 
-    services: dg.ResourceDependency[ServicesResource]
+    services: ServicesResource
 
     def handle_output(self, context: dg.OutputContext, obj: Any) -> None:
         """Refuse: our tables are written by their own assets only.

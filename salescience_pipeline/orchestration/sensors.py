@@ -4,8 +4,6 @@
 companies that filed. Both are shipped stopped, and both may repeat a tick without running anything twice.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import dagster as dg

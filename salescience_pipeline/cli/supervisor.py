@@ -1,0 +1,169 @@
+"""One process tree for the whole product on one machine: start, restart what dies, end everything cleanly.
+
+A code server that dies is restarted, since nothing else in Dagster does it. Children are started directly, not through a
+shell: a process started with SIGINT ignored would survive SIGTERM, because Dagster maps one onto the other.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType, TracebackType
+from typing import Self
+
+from salescience_pipeline.settings import SettingsError
+
+_GRACE_SECONDS = 20.0
+_RESTARTS, _RESTART_WINDOW = 5, 120.0
+_LOCATIONS = {
+    "salescience_pipeline": "salescience_pipeline.definitions",
+    "salescience_marts": "salescience_pipeline.marts.definitions",
+}
+
+
+@dataclass
+class Child:
+    """One process of the tree."""
+
+    name: str
+    command: Sequence[str]
+    environment: Mapping[str, str]
+    log: Path
+    process: subprocess.Popen[bytes] | None = None
+    starts: list[float] = field(default_factory=list)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def stack(environment: Mapping[str, str], *, port: int, folder: Path) -> list[Child]:
+    """The children of ``salescience up``: a server per code location, the daemon and the web server.
+
+    Raises:
+        SettingsError: when the port of the UI is taken.
+    """
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            raise SettingsError(f"Port {port} is taken; choose another with --port.") from error
+    folder.mkdir(parents=True, exist_ok=True)
+    python = sys.executable
+    children, servers = [], []
+    for location, module in _LOCATIONS.items():
+        grpc_port = _free_port()
+        command = [python, "-m", "dagster", "api", "grpc", "-m", module, "-h", "127.0.0.1", "-p", str(grpc_port)]
+        command += ["--location-name", location]
+        children.append(Child(location, command, environment, folder / f"{location}.log"))
+        servers.append(f"  - grpc_server: {{host: 127.0.0.1, port: {grpc_port}, location_name: {location}}}")
+    workspace = folder / "workspace.yaml"
+    workspace.write_text("load_from:\n" + "\n".join(servers) + "\n")
+    daemon = [python, "-m", "dagster._daemon", "run", "-w", str(workspace)]
+    webserver = [python, "-m", "dagster_webserver", "-w", str(workspace), "-h", "127.0.0.1", "-p", str(port)]
+    children.append(Child("daemon", daemon, environment, folder / "daemon.log"))
+    children.append(Child("webserver", webserver, environment, folder / "webserver.log"))
+    return children
+
+
+def _die_with_parent() -> None:
+    """Ask Linux to end this child when its parent is gone, also when the parent was killed with -9."""
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL("libc.so.6", use_errno=True).prctl(1, signal.SIGTERM)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+class Supervisor:
+    """Keeps the children running until it is told to stop."""
+
+    def __init__(self, children: Sequence[Child], *, cwd: Path) -> None:
+        """Nothing is started before the block is entered."""
+        self.children, self._cwd, self._stopping = list(children), cwd, False
+
+    def __enter__(self) -> Self:
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, self._stop)
+        for child in self.children:
+            self._start(child)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def _stop(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002 - the signature of a signal handler
+        self._stopping = True
+
+    def _start(self, child: Child) -> None:
+        child.starts.append(time.monotonic())
+        with child.log.open("ab") as log:
+            child.process = subprocess.Popen(
+                child.command, cwd=self._cwd, env=dict(child.environment), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                start_new_session=True, preexec_fn=_die_with_parent,  # noqa: PLW1509 - this process has no threads
+            )  # fmt: skip
+
+    def wait_ready(self, url: str, *, seconds: float = 120.0) -> None:
+        """Wait until ``url`` answers.
+
+        Raises:
+            SettingsError: when it does not within ``seconds``, naming the logs.
+        """
+        deadline = time.monotonic() + seconds
+        while not self._stopping and time.monotonic() < deadline:
+            with contextlib.suppress(OSError), urllib.request.urlopen(url, timeout=2):  # noqa: S310 - our own loopback address
+                return
+            self._keep_running()
+            time.sleep(0.25)
+        if not self._stopping:
+            raise SettingsError(f"The Dagster UI did not come up; its log is {self.children[-1].log}.")
+
+    def run(self) -> int:
+        """Watch over the children until a signal comes; the exit code of the command."""
+        while not self._stopping:
+            self._keep_running()
+            time.sleep(0.5)
+        return 0
+
+    def _keep_running(self) -> None:
+        for child in self.children:
+            if child.process is None or child.process.poll() is None or self._stopping:
+                continue
+            now = time.monotonic()
+            child.starts = [start for start in child.starts if now - start < _RESTART_WINDOW]
+            if len(child.starts) >= _RESTARTS:
+                raise SettingsError(f"The {child.name} process keeps ending; its log is {child.log}.")
+            self._start(child)
+
+    def stop(self) -> None:
+        """End all children: SIGTERM to each process group, then SIGKILL to what is left after the grace time."""
+        self._stopping = True
+        alive = [child.process for child in reversed(self.children) if child.process and child.process.poll() is None]
+        for process in alive:
+            _signal_group(process, signal.SIGTERM)
+        deadline = time.monotonic() + _GRACE_SECONDS
+        for process in alive:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(timeout=max(deadline - time.monotonic(), 0.1))
+        for child in self.children:
+            if child.process is not None:
+                _signal_group(child.process, signal.SIGKILL)
+                child.process.wait()
+
+
+def _signal_group(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, number)
