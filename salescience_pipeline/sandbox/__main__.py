@@ -26,6 +26,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--state-file", type=Path, help="where to write url, port and pid once ready")
     parser.add_argument("--exit-with-leases", action="store_true", help="end when every leased process is gone")
     parser.add_argument("--limits", default="off", help="real, off, or a JSON file of limits per provider (off)")
+    parser.add_argument("--providers", help="which to serve, separated by commas (all)")
     return parser
 
 
@@ -42,6 +43,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         parser.error("--world corpus needs --corpus with a folder that exists")
     from salescience_pipeline.sandbox import app, server  # noqa: PLC0415 - --help stays instant
 
+    names = app.PROVIDERS if options.providers is None else tuple(options.providers.split(","))
+    if unknown := sorted(set(names) - set(app.PROVIDERS)):
+        parser.error(f"{unknown[0]!r} is not a provider: use {', '.join(app.PROVIDERS)}")
     try:
         sandbox = app.build(
             kind=kind,
@@ -50,6 +54,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             today=options.today,
             corpus=options.corpus if kind == "corpus" else None,
             limits=_limits(options.limits),
+            providers=names,
         )
         server.serve(
             sandbox,

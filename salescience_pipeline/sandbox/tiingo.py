@@ -10,6 +10,7 @@ plan without the bulk endpoint; nobody's plan includes news. Switches (``POST /_
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import datetime as dt
 import io
@@ -106,6 +107,7 @@ class Tiingo:
         self._adjustments: OrderedDict[tuple[str, int], Adjustment] = OrderedDict()
         self._bulk: tuple[int, list[dict[str, Any]]] | None = None
         self._zip: tuple[int, Prepared] | None = None
+        self._building = asyncio.Lock()
 
     # -- endpoints --------------------------------------------------------------------------------------------------
 
@@ -161,6 +163,10 @@ class Tiingo:
         try:
             if self._authorise(request).lower().startswith("free"):
                 return _detail("You do not have permission to access the bulk EOD endpoint", 403)
+            if self._bulk is None or self._bulk[0] != self.sandbox.world.version:
+                # Thousands of companies take seconds the first time; meanwhile the other requests go on.
+                async with self._building:
+                    await asyncio.to_thread(self._bulk_rows)
             rows = self._bulk_rows()
             if wanted := request.query_params.get("tickers"):
                 keep = {symbol.strip().upper() for symbol in wanted.split(",")}

@@ -42,6 +42,19 @@ _FRESH = {
     "quote": "public, max-age=1, stale-while-revalidate=9",
     "error": "max-age=0, private",
 }
+_SEARCHED = (
+    "Quotes",
+    "News",
+    "Algowatchlist",
+    "PredefinedScreener",
+    "Crunchbase",
+    "Nav",
+    "ResearchReports",
+    "ScreenerField",
+    "CulturalAssets",
+    "SearchLists",
+)
+"""The parts whose search times the answer tells."""
 
 
 @dataclass
@@ -196,8 +209,7 @@ class Yahoo:
             "researchReports": empty,
             "screenerFieldResults": empty,
             "totalTime": 1,
-            "timeTakenForQuotes": 1,
-            "timeTakenForNews": 0,
+            **{f"timeTakenFor{part}": 0 for part in _SEARCHED},
         }
         return self._say(request, body)
 

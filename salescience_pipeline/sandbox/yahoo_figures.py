@@ -518,6 +518,7 @@ class Figures:
                 "sectorDisp": company.sector,
                 "industry": company.industry,
                 "industryDisp": company.industry,
+                "dispSecIndFlag": rank == 0,
             }
         return row | {"isYahooFinance": True}
 
