@@ -75,6 +75,9 @@ class Settings(BaseSettings):
         None, description="A sandbox that already runs; without it one is started when it is needed."
     )
     sandbox_seed: int = Field(7, ge=0, description="Seed of the fictional market.")
+    sandbox_companies: int | None = Field(
+        None, ge=1, le=10_000, description="Size of the fictional market; the sandbox has a default of its own."
+    )
     today: Annotated[str | None, NoDecode] = Field(
         None, pattern=r"^\d{4}-\d{2}-\d{2}$", description="Freeze the calendar at this date (tests and demonstrations)."
     )

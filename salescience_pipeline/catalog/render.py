@@ -71,7 +71,7 @@ def _table_section(table: Table) -> list[str]:
 
 
 def dbt_sources() -> str:
-    """dbt's ``sources.yml``: each table of the lake with its columns, its key tests and the Dagster asset behind it."""
+    """The ``sources.yml`` of dbt: each table of the lake with its columns, its key tests and the Dagster asset behind it."""
     lines = [
         f"# {_GENERATED}",
         "version: 2",

@@ -74,12 +74,19 @@ def show_rows(
 ) -> None:
     """Print ``rows`` as a table; columns named in ``numbers`` are set to the right."""
     table = Table(title=title, title_justify="left", title_style="bold", header_style="bold", expand=False)
-    for column in columns:
+    shown = [[_shown(value) for value in row] for row in rows]
+    for place, column in enumerate(columns):
+        longest = max((len(row[place]) for row in shown), default=0)
         table.add_column(
-            column, justify="right" if column in numbers else "left", overflow="ellipsis", no_wrap=column not in _PROSE
+            column,
+            justify="right" if column in numbers else "left",
+            overflow="ellipsis",
+            no_wrap=column not in _PROSE,
+            # Short values (dates, figures) stay whole; when the screen is narrow, long texts give way.
+            min_width=max(longest, len(column)) if longest <= _SHORT else None,
         )
-    for row in rows:
-        table.add_row(*(_shown(value) for value in row))
+    for row in shown:
+        table.add_row(*row)
     out.print(table)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 
 from sqlalchemy import Engine, Select, select
 from sqlalchemy.dialects import postgresql, sqlite
@@ -18,6 +18,7 @@ from salescience_pipeline.ledger.engine import reading
 from salescience_pipeline.ledger.models import CompletenessEntry
 
 _BATCH = 500
+_NEVER = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,17 +29,22 @@ class State:
     partition: str
     subject: str
     status: str
-    rows: int
-    checked_at: dt.datetime
-    run_id: str
-    source: str
-    raw_sha256: str = ""
+    rows: int = 0
     first_date: dt.date | None = None
     last_date: dt.date | None = None
     reason: str | None = None
+    raw_sha256: str = ""
+    source: str = ""
+    run_id: str = ""
+    checked_at: dt.datetime = _NEVER
+
+    def stamped(self, *, checked_at: dt.datetime, run_id: str, source: str) -> State:
+        """The same state with who established it, and when; a reason is cut to what its column holds."""
+        reason = self.reason if self.reason is None else self.reason[:500]
+        return replace(self, checked_at=checked_at, run_id=run_id, source=source, reason=reason)
 
 
-_COLUMNS = tuple(State.__slots__)
+_COLUMNS = tuple(field.name for field in fields(State))
 _KEY = ("dataset", "partition", "subject")
 
 
@@ -83,7 +89,7 @@ class Completeness:
         """Every state, ordered by key."""
         yield from self._read(select(CompletenessEntry).order_by(*(getattr(CompletenessEntry, name) for name in _KEY)))
 
-    def _read(self, query: Select[tuple[CompletenessEntry]]) -> Iterator[State]:
+    def _read(self, query: Select[CompletenessEntry]) -> Iterator[State]:
         with Session(reading(self._engine)) as session:
             for row in session.scalars(query.execution_options(yield_per=2_000)):
                 yield State(**{name: getattr(row, name) for name in _COLUMNS})
