@@ -22,7 +22,9 @@ from salescience_pipeline.clients.model import AnswerClass, Body, PlannedRequest
 _HEAD = 4096
 _TAIL = 2048
 _HTML_END = re.compile(rb"(?i)</(?:html|body|xbrl|text|document|sec-document)\s*>")
-_HTML_START = re.compile(rb"(?i)<!doctype html|<html[\s>]")
+_HTML_START = re.compile(
+    rb"(?is)(?:\xef\xbb\xbf)?\s*(?:<\?xml[^>]*\?>\s*)?(?:<!--.*?-->\s*)*<(?:!doctype html|html[\s>])"
+)
 _ROOT = re.compile(rb"<([A-Za-z_][\w.:-]*)")
 _OPAQUE = re.compile(rb"(?s)<\?.*?\?>|<!--.*?-->|<!DOCTYPE[^>\[]*>")
 MISSING_ARCHIVE_END = "the end of the archive is missing"
@@ -75,7 +77,8 @@ class Reply:
     @property
     def is_html(self) -> bool:
         """Whether this is a page for people: by its content type, or by its beginning where none is given."""
-        looks = _HTML_START.search(self.head) is not None
+        # Only a beginning counts: a submission in plain text holds whole pages.
+        looks = _HTML_START.match(self.head) is not None
         return looks if self.media_type in {"", "text/plain"} else "html" in self.media_type
 
     @cached_property
