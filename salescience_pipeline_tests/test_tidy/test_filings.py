@@ -130,6 +130,11 @@ def test_a_document_name_that_leaves_the_folder_is_not_kept_but_the_filing_is(na
 
 
 def test_a_document_name_with_odd_characters_is_quoted_in_the_address() -> None:
+    # "apple.inc..txt" was really filed.
+    (row,) = rows_of(
+        sec_submissions([answer(submissions({"primaryDocument": "x.inc..txt"}))], context()), FILINGS_TABLE
+    )
+    assert row["primary_document"] == "x.inc..txt"
     (row,) = rows_of(sec_submissions([answer(submissions({"primaryDocument": "a b&c.htm"}))], context()), FILINGS_TABLE)
     assert row["primary_document"] == "a b&c.htm"
     assert row["url"].endswith("/a%20b%26c.htm")
