@@ -9,10 +9,8 @@ from __future__ import annotations
 
 import datetime as dt
 import math
-import random
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from salescience_pipeline.sandbox import nyse
@@ -20,17 +18,23 @@ from salescience_pipeline.sandbox.companies import (
     Company,
     FormerName,
     Officer,
-    chance,
     etfs,
     operating_companies,
     split_schedule,
+)
+from salescience_pipeline.sandbox.price_path import (
+    PRICES_FROM,
+    Nature,
+    daily_path,
+    log_level,
+    nature_of,
+    price,
+    sessions_of_month,
 )
 
 __all__ = ["Bar", "Company", "FormerName", "Officer", "PriceEvent", "World", "new_york_today"]
 
 NOTE = "Fictional data: companies, people, prices and filings are invented by the sandbox and describe nobody."
-PRICES_FROM = dt.date(2015, 1, 1)
-"""First day of the price paths, in the exchange's own dates; a company listed later starts later."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,19 +69,6 @@ class PriceEvent:
 def new_york_today() -> dt.date:
     """The current date in New York."""
     return dt.datetime.now(ZoneInfo("America/New_York")).date()
-
-
-@dataclass(frozen=True, slots=True)
-class _Nature:
-    """What drives one price path: yearly drift, monthly and daily volatility, beta to the market, dividend yield."""
-
-    drift: float
-    monthly: float
-    daily: float
-    beta: float
-    dividend_yield: float
-    dividend_month: int
-    turnover: float
 
 
 class World:
@@ -259,7 +250,7 @@ class World:
                 splits[event.date] = splits.get(event.date, 1.0) * event.value
         splits = dict(sorted(splits.items()))
         dividends: dict[dt.date, float] = {}
-        nature = _nature(self.seed, company)
+        nature = nature_of(self.seed, company)
         if nature.dividend_yield > 0:
             dividends.update(self._regular_dividends(company, nature, splits))
         for event in self._events:
@@ -269,12 +260,12 @@ class World:
         return schedule
 
     def _regular_dividends(
-        self, company: Company, nature: _Nature, splits: dict[dt.date, float]
+        self, company: Company, nature: Nature, splits: dict[dt.date, float]
     ) -> Iterable[tuple[dt.date, float]]:
         """Quarterly dividends: a quarter of the yield on the price level with which the year began."""
         first = self.first_date(company)
         for year in range(first.year, self.today.year + 2):
-            level = math.exp(_level(self.seed, company, nature, year, 1))
+            level = math.exp(log_level(self.seed, company, nature, year, 1))
             for quarter in range(4):
                 month = nature.dividend_month + 3 * quarter
                 day = nyse.next_session(dt.date(year, month, 6 + nature.dividend_month))
@@ -297,9 +288,9 @@ class World:
     def _generate(self, company: Company, year: int, month: int) -> list[Bar]:
         """All sessions of one month, also those after today: a bridge between the levels of two month ends."""
         splits, dividends = self._schedule(company)
-        nature = _nature(self.seed, company)
-        days = _sessions_of_month(year, month)
-        path, step = _daily_path(self.seed, company, nature, year, month)
+        nature = nature_of(self.seed, company)
+        days = sessions_of_month(year, month)
+        path, step = daily_path(self.seed, company, nature, year, month)
         bars = []
         previous = path[0]
         for day, level, (gap, up, down, busy) in zip(days, path[1:], step, strict=True):
@@ -312,10 +303,10 @@ class World:
             bars.append(
                 Bar(
                     date=day,
-                    open=_price(start / factor),
-                    high=_price(high / factor),
-                    low=_price(low / factor),
-                    close=_price(end / factor),
+                    open=price(start / factor),
+                    high=price(high / factor),
+                    low=price(low / factor),
+                    close=price(end / factor),
                     volume=volume,
                     div_cash=dividends.get(day, 0.0),
                     split_factor=splits.get(day, 1.0),
@@ -323,107 +314,3 @@ class World:
             )
             previous = level
         return bars
-
-
-def _price(value: float) -> float:
-    """A price in cents, never below one cent."""
-    return max(0.01, round(value, 2))
-
-
-@lru_cache(maxsize=4096)
-def _sessions_of_month(year: int, month: int) -> tuple[dt.date, ...]:
-    last = dt.date(year + month // 12, month % 12 + 1, 1) - dt.timedelta(days=1)
-    return tuple(nyse.sessions(dt.date(year, month, 1), last))
-
-
-def _nature(seed: int, company: Company) -> _Nature:
-    if company.kind == "etf":
-        return _Nature(0.01, 0.004, 0.0015, 1.0, 0.014, 3, 0.01)
-    return _drawn_nature(seed, company.ticker, company.pays_dividend)
-
-
-@lru_cache(maxsize=20_000)
-def _drawn_nature(seed: int, ticker: str, pays_dividend: bool | None) -> _Nature:
-    rng = chance(seed, "nature", ticker)
-    drawn = rng.random() < 0.6
-    pays = drawn if pays_dividend is None else pays_dividend
-    return _Nature(
-        drift=rng.uniform(-0.01, 0.08),
-        monthly=rng.uniform(0.03, 0.07),
-        daily=rng.uniform(0.008, 0.02),
-        beta=rng.uniform(0.6, 1.3),
-        dividend_yield=rng.uniform(0.008, 0.035) if pays else 0.0,
-        dividend_month=rng.randint(1, 3),
-        turnover=rng.uniform(0.002, 0.009),
-    )
-
-
-def _months_since_start(year: int, month: int) -> int:
-    return (year - PRICES_FROM.year) * 12 + month - 1
-
-
-@lru_cache(maxsize=64)
-def _market_months(seed: int, upto: int) -> tuple[float, ...]:
-    """Log level of the whole market at the start of month 0, 1, ... ``upto`` (months since January 2015)."""
-    rng = chance(seed, "market")
-    levels = [0.0]
-    for _ in range(upto):
-        levels.append(levels[-1] + 0.006 - 0.01 * (levels[-1] - 0.006 * len(levels)) + rng.gauss(0, 0.035))
-    return tuple(levels)
-
-
-@lru_cache(maxsize=20_000)
-def _own_months(seed: int, ticker: str, sigma: float, upto: int) -> tuple[float, ...]:
-    """The company's own log deviation at each month start; drawn back towards zero so that no path runs away."""
-    rng = chance(seed, "months", ticker)
-    levels = [0.0]
-    for _ in range(upto):
-        levels.append(0.985 * levels[-1] + rng.gauss(0, sigma))
-    return tuple(levels)
-
-
-def _level(seed: int, company: Company, nature: _Nature, year: int, month: int) -> float:
-    """Log price at the start of a month, splits ignored, in currency per share at listing."""
-    k = max(0, _months_since_start(year, month))
-    # Whole decades are drawn at once: one cached draw serves every month, and a longer one starts the same way.
-    upto = (k // 120 + 1) * 120
-    market = _market_months(seed, upto)[k]
-    own = _own_months(seed, company.ticker, nature.monthly, upto)[k]
-    return math.log(company.base_price) + nature.drift * k / 12 + nature.beta * market + own
-
-
-def _bridge(rng: random.Random, start: float, end: float, n: int, sigma: float) -> list[float]:
-    """A random walk of ``n`` steps pinned at both ends; ``n + 1`` values."""
-    walk = [0.0]
-    for _ in range(n):
-        walk.append(walk[-1] + rng.gauss(0, sigma))
-    tail = walk[-1]
-    return [start + (end - start) * i / n + value - tail * i / n for i, value in enumerate(walk)]
-
-
-@lru_cache(maxsize=512)
-def _market_days(seed: int, year: int, month: int) -> tuple[float, ...]:
-    """What the whole market does within a month, as a log deviation that starts and ends at zero."""
-    return tuple(
-        _bridge(chance(seed, "market days", year, month), 0.0, 0.0, len(_sessions_of_month(year, month)), 0.007)
-    )
-
-
-def _daily_path(
-    seed: int, company: Company, nature: _Nature, year: int, month: int
-) -> tuple[list[float], list[tuple[float, float, float, float]]]:
-    """Log closes of a month (first value: the close before it) and per day: gap, reach up, reach down, busyness."""
-    n = len(_sessions_of_month(year, month))
-    rng = chance(seed, "days", company.ticker, year, month)
-    start = _level(seed, company, nature, year, month)
-    end = _level(seed, company, nature, year + month // 12, month % 12 + 1)
-    path = _bridge(rng, start, end, n, nature.daily)
-    if nature.beta:
-        shared = _market_days(seed, year, month)
-        path = [own + nature.beta * market for own, market in zip(path, shared, strict=True)]
-    third = nature.daily / 3
-    steps = [
-        (rng.gauss(0, third), abs(rng.gauss(0, third)), abs(rng.gauss(0, third)), math.exp(rng.gauss(0, 0.35)))
-        for _ in range(n)
-    ]
-    return path, steps
