@@ -11,7 +11,7 @@ import datetime as dt
 import hashlib
 import re
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from html import escape
 from typing import Any, Protocol
 
@@ -41,6 +41,10 @@ _ACCESSION = re.compile(r"\d{10}-\d{2}-\d{6}", re.ASCII)
 
 class Source(Protocol):
     """Where the bodies come from; every method gives ``None`` for what does not exist."""
+
+    @property
+    def errors(self) -> Mapping[str, bytes]:
+        """Bodies of refusals in place of our own: ``undeclared``, ``threshold``, ``no_such_key``, ``unavailable``..."""
 
     def tickers(self, name: str) -> Prepared | None:
         """A ticker list: ``company_tickers.json`` and its siblings, or ``ticker.txt``."""
@@ -160,24 +164,6 @@ def _error_xml(code: str, message: str, key: str | None = None) -> bytes:
     ).encode()
 
 
-def no_such_key(request: Request) -> Response:
-    """404 of ``data.sec.gov`` and of missing documents."""
-    key = request.url.path.removeprefix(request.scope.get("root_path", "")).lstrip("/")
-    headers = {**_DATA_HEADERS, "Access-Control-Allow-Origin": "*", "Content-Type": "application/xml"}
-    return Response(_error_xml("NoSuchKey", "The specified key does not exist.", key), 404, headers)
-
-
-def access_denied(_: Request) -> Response:
-    """403 of an index that does not exist: the object store says "denied", not "missing"."""
-    body = _error_xml("AccessDenied", "Access Denied")
-    return Response(body, 403, {**WWW_HEADERS, "Content-Type": "application/xml", "Server": "Apache"})
-
-
-def undeclared() -> Response:
-    """403 for a User-Agent without a contact."""
-    return Response(UNDECLARED_PAGE, 403, {**_NO_STORE, "Content-Type": "text/html"})
-
-
 def declares_itself(user_agent: str) -> bool:
     """Whether a User-Agent names a contact, as SEC wants it."""
     return _CONTACT.search(user_agent) is not None
@@ -198,22 +184,22 @@ class Edgar:
         self,
         request: Request,
         find: Callable[[], Prepared | None],
-        missing: Callable[[Request], Response] = no_such_key,
+        missing: Callable[[Request], Response] | None = None,
     ) -> Response:
         if not declares_itself(request.headers.get("user-agent", "")):
-            return undeclared()
+            return self.undeclared()
 
         def make() -> Response:
             with self._lock:
                 prepared = find()
-            return prepared.answer(request) if prepared is not None else missing(request)
+            return prepared.answer(request) if prepared is not None else (missing or self.no_such_key)(request)
 
         return await run_in_threadpool(make)
 
     async def tickers(self, request: Request) -> Response:
         """The ticker lists."""
         name = request.url.path.rpartition("/")[2]
-        return await self._answer(request, lambda: self.source.tickers(name), access_denied)
+        return await self._answer(request, lambda: self.source.tickers(name), self.access_denied)
 
     async def submissions(self, request: Request) -> Response:
         """A company's newest filings."""
@@ -249,7 +235,9 @@ class Edgar:
     async def _index(self, request: Request, *, daily: bool) -> Response:
         params = request.path_params
         year, quarter, name = params["year"], params["quarter"], params.get("name", "")
-        return await self._answer(request, lambda: self.source.index(year, quarter, name, daily=daily), access_denied)
+        return await self._answer(
+            request, lambda: self.source.index(year, quarter, name, daily=daily), self.access_denied
+        )
 
     async def filing(self, request: Request) -> Response:
         """Anything below a filing's folder, and the two forms that do without the folder."""
@@ -286,13 +274,10 @@ class Edgar:
         start = _whole(query.get("start"), 0)
         now = self.sandbox.clock.now()
 
-        def unavailable(_: Request) -> Response:
-            return Response(UNAVAILABLE_PAGE, 503, {**_NO_STORE, "Content-Type": "text/html"})
-
         return await self._answer(
             request,
             lambda: self.source.feed(query.get("type", ""), query.get("owner", "include"), start, count, now),
-            unavailable,
+            self.unavailable,
         )
 
     async def search(self, request: Request) -> Response:
@@ -325,10 +310,36 @@ class Edgar:
 
         return await run_in_threadpool(find)
 
+    # -- refusals -------------------------------------------------------------------------------------------------------
+
+    def no_such_key(self, request: Request) -> Response:
+        """404 of ``data.sec.gov`` and of missing documents."""
+        key = request.url.path.removeprefix(request.scope.get("root_path", "")).lstrip("/")
+        body = self.source.errors.get("no_such_key")
+        body = body or _error_xml("NoSuchKey", "The specified key does not exist.", key)
+        headers = {**_DATA_HEADERS, "Access-Control-Allow-Origin": "*", "Content-Type": "application/xml"}
+        return Response(body, 404, headers)
+
+    def access_denied(self, _: Request) -> Response:
+        """403 of an index that does not exist: the object store says "denied", not "missing"."""
+        body = self.source.errors.get("access_denied") or _error_xml("AccessDenied", "Access Denied")
+        return Response(body, 403, {**WWW_HEADERS, "Content-Type": "application/xml", "Server": "Apache"})
+
+    def undeclared(self) -> Response:
+        """403 for a User-Agent without a contact."""
+        body = self.source.errors.get("undeclared") or UNDECLARED_PAGE
+        return Response(body, 403, {**_NO_STORE, "Content-Type": "text/html"})
+
+    def unavailable(self, _: Request) -> Response:
+        """503 behind the end of the feed."""
+        body = self.source.errors.get("unavailable") or UNAVAILABLE_PAGE
+        return Response(body, 503, {**_NO_STORE, "Content-Type": "text/html"})
+
     def limited(self, window: str) -> Response:
         """The page that cuts somebody off; its status is a switch, since both have been seen."""
         status = int(self.sandbox.switch("edgar", "block_status", 403))
-        return Response(THRESHOLD_PAGE, status, {**_NO_STORE, "Content-Type": "text/html", "X-Window": window})
+        body = self.source.errors.get("threshold") or THRESHOLD_PAGE
+        return Response(body, status, {**_NO_STORE, "Content-Type": "text/html", "X-Window": window})
 
 
 def _cik(request: Request) -> int:
@@ -343,6 +354,8 @@ def _whole(text: str | None, default: int) -> int:
 
 def provider(sandbox: Sandbox) -> Provider:
     """EDGAR over the sandbox's world, or over its corpus."""
+    source: Source
+    admin: list[Route] = []
     # Imported here: a corpus does not need the makers of fictional filings, nor they the corpus.
     if sandbox.kind == "corpus":
         from salescience_pipeline.sandbox.corpus import open_corpus  # noqa: PLC0415
@@ -351,7 +364,7 @@ def provider(sandbox: Sandbox) -> Provider:
     else:
         from salescience_pipeline.sandbox.edgar_fictional import FictionalSource  # noqa: PLC0415
 
-        source, admin = FictionalSource(sandbox.world), []
+        source = FictionalSource(sandbox.world)
     edgar = Edgar(sandbox, source)
     below = "/Archives/edgar/data/{cik:int}/{rest:path}"
     routes = [
@@ -380,7 +393,7 @@ def provider(sandbox: Sandbox) -> Provider:
     return Provider(
         name="edgar",
         routes=routes,
-        not_found=no_such_key,
+        not_found=edgar.no_such_key,
         limited=edgar.limited,
         limit=Limit(per_second=10, block_seconds=600.0),
     )

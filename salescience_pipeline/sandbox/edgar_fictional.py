@@ -9,7 +9,7 @@ import datetime as dt
 import gzip
 import hashlib
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -31,6 +31,7 @@ class FictionalSource:
 
     def __init__(self, world: World) -> None:
         self.world = world
+        self.errors: Mapping[str, bytes] = {}
         self.cabinet = Cabinet(world)
         self._kept: OrderedDict[tuple[object, ...], Prepared | None] = OrderedDict()
 
