@@ -22,13 +22,13 @@ _YAHOO_EXCHANGE_SUFFIXES = frozenset("FLTV")
 _DOT_CLASS = re.compile(r"([A-Z0-9]+)\.([A-OQ-Z])", re.ASCII)
 _DASH_CLASS = re.compile(r"([A-Z0-9]+)-([A-OQ-Z])", re.ASCII)
 
+# Our preferreds are spelled as SEC spells them (``TWO-PA``); Tiingo sets the series apart (``TWO-P-A``).
+_PREFERRED = re.compile(r"([A-Z0-9]+)-P([A-Z])", re.ASCII)
+_TIINGO_PREFERRED = re.compile(r"([A-Z0-9]+)-P-([A-Z])", re.ASCII)
+
 _EXCEPTIONS: Mapping[str, Mapping[str, str]] = {
-    # canonical -> provider -> the provider's spelling. Preferreds differ everywhere and follow no rule, so each one that
-    # is followed needs a row; without a row a symbol is sent as it is.
+    # canonical -> provider -> the provider's spelling, where the rules below would be wrong.
     "MKC.V": {"yahoo": "MKC-V"},
-    "TWO-PA": {"tiingo": "TWO-P-A"},
-    "TWO-PB": {"tiingo": "TWO-P-B"},
-    "TWO-PC": {"tiingo": "TWO-P-C"},
 }
 
 _FROM_EXCEPTION: Mapping[tuple[str, str], str] = {
@@ -50,6 +50,8 @@ def provider_symbol(provider: str, ticker: str) -> str:
     exception = _EXCEPTIONS.get(canonical, {}).get(provider)
     if exception is not None:
         return exception
+    if provider == "tiingo" and (preferred := _PREFERRED.fullmatch(canonical)):
+        return f"{preferred[1]}-P-{preferred[2]}"
     match = _DOT_CLASS.fullmatch(canonical) if provider in _DASH_PROVIDERS else None
     if match is None or (provider == "yahoo" and match[2] in _YAHOO_EXCHANGE_SUFFIXES):
         return str(canonical)
@@ -66,5 +68,7 @@ def to_canonical(provider: str, symbol: str) -> Ticker:
     exception = _FROM_EXCEPTION.get((provider, plain))
     if exception is not None:
         return Ticker(exception)
+    if provider == "tiingo" and (preferred := _TIINGO_PREFERRED.fullmatch(plain)):
+        return Ticker(f"{preferred[1]}-P{preferred[2]}")
     match = _DASH_CLASS.fullmatch(plain) if provider in _DASH_PROVIDERS else None
     return plain if match is None else Ticker(f"{match[1]}.{match[2]}")

@@ -41,7 +41,7 @@ def test_each_provider_spells_as_recorded_and_back(provider: str, canonical: str
 
 @given(
     provider=st.sampled_from(["sec", "yahoo", "tiingo", "polygon"]),
-    canonical=st.from_regex(r"[A-Z]{1,5}(\.[A-E])?", fullmatch=True),
+    canonical=st.from_regex(r"[A-Z]{1,5}(\.[A-E]|-P[A-Z]?|-WT|-UN)?", fullmatch=True),
 )
 def test_a_round_trip_changes_nothing(provider: str, canonical: str) -> None:
     assert to_canonical(provider, provider_symbol(provider, canonical)) == canonical
