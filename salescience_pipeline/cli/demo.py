@@ -206,7 +206,7 @@ def _run_marts(bar: Progress, instance: dg.DagsterInstance) -> bool:
     from salescience_pipeline.marts.definitions import defs  # noqa: PLC0415
 
     bar.update(task, note="[dim]building and testing[/dim]")
-    good = _run(defs.resolve_job_def("marts"), instance, {}, {})
+    good = _run(defs.resolve_job_def("build_marts"), instance, {}, {})
     version = resource.services().warehouse.current().version if good else None
     bar.update(
         task, completed=1, note=f"warehouse version {version}" if good else "[red]failed, nothing published[/red]"

@@ -55,7 +55,7 @@ def build_defs(*, warehouse: WarehouseResource | None = None) -> dg.Definitions:
         yield from build_and_publish(context, dbt, warehouse, models)
 
     job = dg.define_asset_job(
-        "marts",
+        "build_marts",
         selection=dg.AssetSelection.assets(marts),
         description="Builds all marts in a new warehouse version, tests them, and publishes the version when all is green.",
     )

@@ -17,10 +17,12 @@ from salescience_pipeline.catalog.datasets import Dataset
 from salescience_pipeline.catalog.providers import PROVIDERS
 from salescience_pipeline.catalog.render import sql_type
 from salescience_pipeline.catalog.tables import PROVENANCE, Table
+from salescience_pipeline.lake.tables import Where
 from salescience_pipeline.orchestration.charts import line_chart_png, markdown_image
 
 _PREVIEW_ROWS, _PREVIEW_COLUMNS, _CELL = 8, 9, 40
 _CHART_DAYS = 250
+_SAMPLE_ROWS = 1_000
 
 
 def column_schema(table: Table) -> dg.TableSchema:
@@ -80,12 +82,21 @@ def run_metadata(services: Services, acquired: Acquired, table: Table) -> dict[s
         metadata["left_out"] = dg.MetadataValue.md(_left_out(acquired))
     if totals and totals.first_date and totals.last_date:
         metadata["dates"] = f"{totals.first_date.isoformat()} to {totals.last_date.isoformat()}"
-    if totals and totals.sample is not None and totals.sample.num_rows:
-        metadata["preview"] = dg.MetadataValue.md(markdown_table(totals.sample))
-        chart = _price_chart(totals.sample)
+    sample = totals.sample if totals and totals.sample is not None else _stored_sample(services, acquired, table)
+    if sample.num_rows:
+        metadata["preview"] = dg.MetadataValue.md(markdown_table(sample))
+        chart = _price_chart(sample)
         if chart is not None:
             metadata["chart"] = dg.MetadataValue.md(chart)
     return metadata
+
+
+def _stored_sample(services: Services, acquired: Acquired, table: Table) -> pa.Table:
+    """Rows of the first subject that is current, for a run that had nothing to fetch."""
+    if "ticker" not in table.column_names or not acquired.plan.fresh:
+        return table.empty()
+    ticker = acquired.plan.fresh[0].partition("|")[0]
+    return services.tables.read(table.name, Where(values={"ticker": [ticker]})).slice(0, _SAMPLE_ROWS)
 
 
 def _left_out(acquired: Acquired) -> str:
