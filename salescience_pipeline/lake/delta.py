@@ -33,7 +33,7 @@ from deltalake.transaction import AddAction, RemoveAction
 from pyarrow.fs import LocalFileSystem
 
 from salescience_pipeline.catalog.tables import Table
-from salescience_pipeline.lake.errors import LakeError, SchemaConflict, StorageFailed, StorageFull, storage_error
+from salescience_pipeline.lake.errors import SchemaConflict, storage_error
 from salescience_pipeline.lake.keys import key_codes
 from salescience_pipeline.lake.selection import Where
 
@@ -231,10 +231,8 @@ class Delta:
                 _fsync(log)
             except CommitFailedError as error:
                 raise Raced from error
-            except OSError as error:
+            except (OSError, DeltaError) as error:
                 raise storage_error(error, f"committing to {self.table.name}") from error
-            except DeltaError as error:
-                raise _delta_error(error, self.table) from error
             return version
 
     def read(self, snapshot: Snapshot, files: Sequence[DataFile], where: Where, columns: Sequence[str]) -> pa.Table:
@@ -336,14 +334,6 @@ def new_columns(table: Table, stored: pa.Schema) -> list[pa.Field]:
         message = f"{table.name} is stored without {', '.join(required)}, which its catalogue row requires."
         raise SchemaConflict(message)
     return added
-
-
-def _delta_error(error: DeltaError, table: Table) -> LakeError:
-    """delta-rs tells of the operating system's errors in words only."""
-    reason = str(error).splitlines()[0][:300]
-    full = any(words in str(error) for words in ("No space left", "File too large", "quota exceeded"))
-    kind = StorageFull if full else StorageFailed
-    return kind(f"The lake failed while committing to {table.name}: {reason}; nothing of it was kept.")
 
 
 def _plain(kind: pa.DataType) -> str:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import errno
-import sqlite3
+import os
+import re
 
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
@@ -86,18 +87,17 @@ class NotPublishable(LakeError):
     """A build that is not a finished, readable DuckDB file; what was published before stays."""
 
 
-def storage_error(error: OSError | sqlite3.Error, doing: str) -> LakeError:
-    """The lake's error for one of the operating system's or SQLite's.
+def storage_error(error: Exception, doing: str) -> LakeError:
+    """The lake's error for one of the operating system's, SQLite's or delta-rs'.
 
     Args:
         error: What was raised.
         doing: What was being done, as the end of a sentence ("storing an answer").
     """
-    if isinstance(error, OSError):
-        full = error.errno in _FULL
-        reason = error.strerror or type(error).__name__
-    else:
-        full = getattr(error, "sqlite_errorname", "") == "SQLITE_FULL"
-        reason = str(error)
+    number = getattr(error, "errno", None)
+    if number is None and (told := re.search(r"os error (\d+)", str(error))):
+        number = int(told.group(1))  # delta-rs tells of the operating system's errors in words only
+    full = number in _FULL or getattr(error, "sqlite_errorname", "") == "SQLITE_FULL"
+    reason = os.strerror(number) if number else str(error).split("\n", maxsplit=1)[0][:300]
     kind = StorageFull if full else StorageFailed
     return kind(f"The lake failed while {doing}: {reason}; nothing of it was kept.")
