@@ -1,7 +1,7 @@
-"""Answers about companies -> rows: SEC's list of tickers over time, Yahoo's profiles.
+"""Answers about companies -> rows: SEC's list of tickers over time, SEC's own record of a company, Yahoo's profiles.
 
-The company record that SEC's submissions page carries is read in ``tidy.filings``, with the page. Facts:
-reference/providers.md, sections 2.3, 4 and 12. What does not belong here: choosing one truth among the sources.
+The record stands on the submissions page, whose filings ``tidy.filings`` reads. Facts: reference/providers.md, sections
+2.3, 4 and 12. What does not belong here: choosing one truth among the sources.
 """
 
 from __future__ import annotations
@@ -36,6 +36,10 @@ from salescience_pipeline.tidy.rows import Rows, joined
 
 TICKERS_TABLE = "core_sec__company_tickers"
 PROFILES_TABLE = "core_yahoo__company_profiles"
+COMPANIES_TABLE = "core_sec__companies"
+
+_TOO_LONG = 10**10
+"""What no CIK reaches; a longer integer is not even written out."""
 
 _NEW_YORK = ZoneInfo("America/New_York")
 
@@ -154,7 +158,7 @@ def _listed_company(record: Any) -> tuple[_Pair, str | None, str | None]:
 
 def _bounded(cik: int | str) -> int | str:
     """Refuse an integer that is too long to be written out."""
-    if isinstance(cik, int) and not 0 <= cik < 10**10:
+    if isinstance(cik, int) and not 0 <= cik < _TOO_LONG:
         raise BadRecord("the CIK is out of range")
     return cik
 
@@ -249,3 +253,76 @@ def _profile(modules: Mapping[str, Any]) -> dict[str, Any]:
         "market_cap": number(first("price.marketCap", "summaryDetail.marketCap"), "marketCap"),
         "shares_outstanding": number(first("defaultKeyStatistics.sharesOutstanding"), "sharesOutstanding"),
     }
+
+
+def company_cik(answer: Answer, content: Mapping[str, Any]) -> Cik:
+    """The CIK that an answer of data.sec.gov is about, which must be the one that was asked for.
+
+    Raises:
+        Contract: when it is missing, no CIK, or another company's.
+    """
+    named = member(answer, content, "cik", (str, int))
+    try:
+        cik = Cik(named if isinstance(named, str) else f"{named}" if abs(named) < _TOO_LONG else "")
+    except InvalidIdentifier as error:
+        raise contract(answer, "The field 'cik' of the answer is no CIK.") from error
+    asked = answer.request.subject.cik
+    if asked is not None and asked != cik:
+        raise contract(answer, f"The answer is about CIK {cik} and not about {asked}.")
+    return cik
+
+
+def company_record(answer: Answer, cik: Cik, content: Mapping[str, Any]) -> dict[str, Any]:
+    """The row that a company's submissions page gives: what SEC says of the company now.
+
+    Raises:
+        Contract: when a field has another type than SEC documents, or the name is missing.
+    """
+
+    def words(name: str) -> str | None:
+        try:
+            return string(content.get(name), name)
+        except BadRecord as error:
+            raise contract(answer, f"The field '{name}' of the company has the wrong type.") from error
+
+    listed = _listings(answer, content)
+    category = words("category")
+    asked = answer.request.subject.ticker
+    return {
+        "cik": cik,
+        "ticker": asked or (listed[0][0] if listed else None),
+        "name": member(answer, content, "name", str, "the company"),
+        "sic": words("sic"),
+        "sic_description": words("sicDescription"),
+        "entity_type": words("entityType"),
+        # SEC joins two categories with a line break of HTML.
+        "filer_category": category.replace("<br>", "; ") if category else None,
+        "state_of_incorporation": words("stateOfIncorporation"),
+        "fiscal_year_end": words("fiscalYearEnd"),
+        "ein": words("ein"),
+        "tickers": [ticker for ticker, _ in listed],
+        "exchanges": [exchange for _, exchange in listed],
+        "former_names": _former_names(content.get("formerNames")),
+    }
+
+
+def _listings(answer: Answer, content: Mapping[str, Any]) -> list[tuple[str, str | None]]:
+    """Tickers in canonical form, each with its exchange; what is no ticker is dropped with its exchange."""
+    symbols = member(answer, content, "tickers", list, "the company")
+    exchanges = member(answer, content, "exchanges", list, "the company")
+    if len(symbols) != len(exchanges):
+        raise contract(answer, "The company's tickers and exchanges are of unequal length.")
+    listed: list[tuple[str, str | None]] = []
+    for symbol, exchange in zip(symbols, exchanges, strict=True):
+        try:
+            listed.append((to_canonical("sec", symbol), exchange if isinstance(exchange, str) else None))
+        except InvalidIdentifier:
+            continue
+    return listed
+
+
+def _former_names(value: object) -> list[str]:
+    """Earlier names, the one that was used last first."""
+    records = [record for record in value if isinstance(record, dict)] if isinstance(value, list) else []
+    named = [record for record in records if isinstance(record.get("name"), str)]
+    return [record["name"] for record in sorted(named, key=lambda record: str(record.get("to") or ""), reverse=True)]

@@ -12,10 +12,10 @@ from typing import Any
 from urllib.parse import quote
 
 from salescience_pipeline.catalog.providers import PROVIDERS
-from salescience_pipeline.catalog.symbols import to_canonical
 from salescience_pipeline.clients.model import Answer
 from salescience_pipeline.identifiers import Accession, Cik, FileName, InvalidIdentifier
 from salescience_pipeline.tidy.amendments import Filed, base_form, is_amendment, link_amendments
+from salescience_pipeline.tidy.companies import COMPANIES_TABLE, company_cik, company_record
 from salescience_pipeline.tidy.model import Tidied, TidyContext
 from salescience_pipeline.tidy.reading import (
     BadRecord,
@@ -35,7 +35,6 @@ from salescience_pipeline.tidy.reading import (
 from salescience_pipeline.tidy.rows import Rows, joined
 
 FILINGS_TABLE = "core_sec__filings"
-COMPANIES_TABLE = "core_sec__companies"
 DOCUMENTS_TABLE = "core_sec__documents"
 
 _ARCHIVES = f"{PROVIDERS['sec'].hosts['www']}/Archives"
@@ -54,9 +53,6 @@ _PARALLEL = (
     "primaryDocDescription",
 )
 """Columns of a submissions page that we read; SEC adds others from time to time, which is fine."""
-
-_TOO_LONG = 10**10
-"""What no CIK reaches; a longer integer is not even written out."""
 
 _PAGE_PATH = re.compile(r"CIK([0-9]{10})(-submissions-[0-9]+)?\.json$", re.ASCII)
 _RENDERING = re.compile(r"xsl[^/]*/", re.ASCII)
@@ -91,7 +87,7 @@ def sec_submissions(answers: Sequence[Answer], context: TidyContext) -> Tidied:
         parts.append(rows)
         if company is not None and cik not in companies:
             companies[cik] = Rows(COMPANIES_TABLE, answer, context)
-            companies[cik].add(**_company(answer, cik, company))
+            companies[cik].add(**company_record(answer, cik, company))
         for position, record in enumerate(_records(answer, page)):
             try:
                 values, filed = _filing(cik, record)
@@ -136,23 +132,6 @@ def _page(answer: Answer) -> _Page:
     cik = company_cik(answer, content)
     recent = member(answer, member(answer, content, "filings", dict), "recent", dict, "the filings")
     return answer, cik, recent, content
-
-
-def company_cik(answer: Answer, content: Mapping[str, Any]) -> Cik:
-    """The CIK that an answer of data.sec.gov is about, which must be the one that was asked for.
-
-    Raises:
-        Contract: when it is missing, no CIK, or another company's.
-    """
-    named = member(answer, content, "cik", (str, int))
-    try:
-        cik = Cik(named if isinstance(named, str) else f"{named}" if abs(named) < _TOO_LONG else "")
-    except InvalidIdentifier as error:
-        raise contract(answer, "The field 'cik' of the answer is no CIK.") from error
-    asked = answer.request.subject.cik
-    if asked is not None and asked != cik:
-        raise contract(answer, f"The answer is about CIK {cik} and not about {asked}.")
-    return cik
 
 
 def _records(answer: Answer, page: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
@@ -237,56 +216,6 @@ def _flag(value: object, name: str) -> bool | None:
     if value in (0, 1):
         return bool(value)
     raise BadRecord(f"{name} is {shown(value)} and neither 0 nor 1")
-
-
-def _company(answer: Answer, cik: Cik, content: Mapping[str, Any]) -> dict[str, Any]:
-    def words(name: str) -> str | None:
-        try:
-            return string(content.get(name), name)
-        except BadRecord as error:
-            raise contract(answer, f"The field '{name}' of the company has the wrong type.") from error
-
-    listed = _listings(answer, content)
-    category = words("category")
-    asked = answer.request.subject.ticker
-    return {
-        "cik": cik,
-        "ticker": asked or (listed[0][0] if listed else None),
-        "name": member(answer, content, "name", str, "the company"),
-        "sic": words("sic"),
-        "sic_description": words("sicDescription"),
-        "entity_type": words("entityType"),
-        # SEC joins two categories with a line break of HTML.
-        "filer_category": category.replace("<br>", "; ") if category else None,
-        "state_of_incorporation": words("stateOfIncorporation"),
-        "fiscal_year_end": words("fiscalYearEnd"),
-        "ein": words("ein"),
-        "tickers": [ticker for ticker, _ in listed],
-        "exchanges": [exchange for _, exchange in listed],
-        "former_names": _former_names(content.get("formerNames")),
-    }
-
-
-def _listings(answer: Answer, content: Mapping[str, Any]) -> list[tuple[str, str | None]]:
-    """Tickers in canonical form, each with its exchange; what is no ticker is dropped with its exchange."""
-    symbols = member(answer, content, "tickers", list, "the company")
-    exchanges = member(answer, content, "exchanges", list, "the company")
-    if len(symbols) != len(exchanges):
-        raise contract(answer, "The company's tickers and exchanges are of unequal length.")
-    listed: list[tuple[str, str | None]] = []
-    for symbol, exchange in zip(symbols, exchanges, strict=True):
-        try:
-            listed.append((to_canonical("sec", symbol), exchange if isinstance(exchange, str) else None))
-        except InvalidIdentifier:
-            continue
-    return listed
-
-
-def _former_names(value: object) -> list[str]:
-    """Earlier names, the one that was used last first."""
-    records = [record for record in value if isinstance(record, dict)] if isinstance(value, list) else []
-    named = [record for record in records if isinstance(record.get("name"), str)]
-    return [record["name"] for record in sorted(named, key=lambda record: str(record.get("to") or ""), reverse=True)]
 
 
 _RULE = re.compile(r"-{20,}\s*", re.ASCII)

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from salescience_pipeline.clients.model import Answer
 from salescience_pipeline.identifiers import Cik
-from salescience_pipeline.tidy.filings import company_cik
+from salescience_pipeline.tidy.companies import company_cik
 from salescience_pipeline.tidy.model import Tidied, TidyContext
 from salescience_pipeline.tidy.reading import (
     BadRecord,

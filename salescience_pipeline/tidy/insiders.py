@@ -43,7 +43,6 @@ _TABLES = (("ND", "nonDerivative"), ("D", "derivative"))
 _FORMS = frozenset({"3", "4", "5", "3/A", "4/A", "5/A"})
 _NO_SYMBOL = frozenset({"NONE", "N/A", "NA", "N.A.", "NONE."})
 _SUBMISSION = re.compile(rb"\s*(<SEC-DOCUMENT>|<IMS-DOCUMENT>|<SUBMISSION>|-----BEGIN PRIVACY)")
-_EMBEDDED = re.compile(rb"<XML>(.*?)</XML>", re.IGNORECASE | re.DOTALL)
 _HEADER_ACCESSION = re.compile(rb"(?:ACCESSION NUMBER:\s*|<ACCESSION-NUMBER>)([0-9]{10}-[0-9]{2}-[0-9]{6})")
 _HEADER_FILED = re.compile(rb"(?:FILED AS OF DATE:\s*|<FILING-DATE>)([0-9]{4})([0-9]{2})([0-9]{2})")
 _XML_DATE = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})(Z|[+-][0-9]{2}:[0-9]{2})?", re.ASCII)
@@ -149,7 +148,7 @@ def _too_large(answer: Answer, message: str) -> TooLarge:
 
 def _ownership_document(answer: Answer, body: bytes) -> etree._Element:
     """The root of the form's XML, taken out of the complete submission where the answer is one."""
-    candidates = _EMBEDDED.findall(body) if _SUBMISSION.match(body) else [body]
+    candidates = _embedded(body) if _SUBMISSION.match(body) else [body]
     for candidate in candidates:
         document = candidate.strip()
         if len(document) > MAX_XML_BYTES:
@@ -161,6 +160,14 @@ def _ownership_document(answer: Answer, body: bytes) -> etree._Element:
         if root.tag == "ownershipDocument":
             return root
     raise contract(answer, "The answer holds no ownership form.")
+
+
+def _embedded(body: bytes) -> Iterator[bytes]:
+    """What stands between the XML tags of a submission; in one pass, however many tags are never closed."""
+    folded = body.upper()
+    end = 0
+    while (start := folded.find(b"<XML>", end)) >= 0 and (end := folded.find(b"</XML>", start)) >= 0:
+        yield body[start + len(b"<XML>") : end]
 
 
 def _form(answer: Answer, body: bytes, root: etree._Element) -> _Form:

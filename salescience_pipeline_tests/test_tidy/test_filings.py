@@ -12,8 +12,8 @@ import pytest
 from salescience_pipeline.catalog.tables import TABLES
 from salescience_pipeline.clients.errors import Contract
 from salescience_pipeline.clients.model import AnswerClass
+from salescience_pipeline.tidy.companies import COMPANIES_TABLE
 from salescience_pipeline.tidy.filings import (
-    COMPANIES_TABLE,
     DOCUMENTS_TABLE,
     FILINGS_TABLE,
     sec_daily_index,

@@ -252,6 +252,8 @@ def test_an_owner_that_cannot_be_read_takes_its_rows_along_and_no_others(owner: 
         (ownership().replace("<issuerCik>0009000001<", "<issuerCik>x<"), "head"),
         (full_submission("<other/>", ACCESSION), "no ownership form"),
         (full_submission("", ACCESSION).replace("<XML>", ""), "no ownership form"),
+        # Half a million opened and never closed: a lazy expression would look for each one's end.
+        (full_submission("<XML>" * 500_000, ACCESSION).replace("</XML>", ""), "no ownership form"),
         (b"\xff\xfe" + ownership().encode("utf-16-le"), "zero bytes"),
         ('<?xml version="1.0" encoding="no-such"?><ownershipDocument/>', "broken"),
     ],
