@@ -1,7 +1,8 @@
 """Yahoo Finance as it answers: session cookie and crumb, charts, company modules, quotes, search, time series.
 
 The wire format follows recorded answers and the behaviour that well-kept clients rely on (reference/providers.md 4).
-One prefix stands for all of Yahoo's hosts. What does not belong here: figures (``yahoo_figures``) and prices (``world``).
+One prefix stands for all of Yahoo's hosts. What does not belong here: what the
+answers say (``yahoo_source`` and behind it).
 
 Switches (``POST /_sandbox/switches {"yahoo": {...}}``): ``crumb_requests`` and ``crumb_seconds`` let a crumb expire,
 ``consent`` answers the cookie host with the European redirect, ``null_rows`` is a list of dates whose bars are null,
@@ -23,9 +24,9 @@ from starlette.routing import Route
 from salescience_pipeline.sandbox.answers import json_answer
 from salescience_pipeline.sandbox.app import Provider, Sandbox
 from salescience_pipeline.sandbox.limits import Limit
-from salescience_pipeline.sandbox.world import Company
-from salescience_pipeline.sandbox.yahoo_chart import ChartError, Charts
-from salescience_pipeline.sandbox.yahoo_figures import Figures, wrapped
+from salescience_pipeline.sandbox.yahoo_chart import ChartError
+from salescience_pipeline.sandbox.yahoo_numbers import wrapped
+from salescience_pipeline.sandbox.yahoo_source import FictionalSource, Source
 
 _JSON = "application/json;charset=utf-8"
 _EDGE = {
@@ -109,8 +110,13 @@ class Yahoo:
     def __init__(self, sandbox: Sandbox) -> None:
         self.sandbox = sandbox
         self.sessions = _Sessions()
-        self.charts = Charts(sandbox)
-        self.figures = Figures(sandbox, self.charts)
+        self.source: Source
+        if sandbox.corpus is not None:
+            from salescience_pipeline.sandbox.yahoo_recorded import RecordedSource  # noqa: PLC0415 - one world at a time
+
+            self.source = RecordedSource(sandbox.corpus)
+        else:
+            self.source = FictionalSource(sandbox)
 
     # -- session ----------------------------------------------------------------------------------------------------
 
@@ -153,7 +159,7 @@ class Yahoo:
     async def chart(self, request: Request) -> Response:
         """Bars of one symbol; no crumb needed."""
         try:
-            body = self.charts.answer(request.path_params["symbol"], request.query_params)
+            body = self.source.chart(request.path_params["symbol"], request.query_params)
         except ChartError as error:
             return self._say(request, failure("chart", error.code, error.description), error.status)
         return self._say(request, body, fresh="chart")
@@ -164,11 +170,10 @@ class Yahoo:
             return refused
         symbol = request.path_params["symbol"]
         wanted = request.query_params.get("modules", "")
-        company = self.charts.listed(symbol)
-        if company is None:
+        modules = self.source.modules(symbol, wanted.split(","))
+        if modules is None:
             error = failure("quoteSummary", "Not Found", f"Quote not found for symbol: {symbol.upper()}")
             return self._say(request, error, 404)
-        modules = {name: made for name in wanted.split(",") if (made := self.figures.module(company, name)) is not None}
         if not modules:
             text = f"No fundamentals data found for any of the summaryTypes={wanted}"
             return self._say(request, failure("quoteSummary", "Not Found", text), 404)
@@ -184,8 +189,7 @@ class Yahoo:
         if not symbols:
             error = failure("quoteResponse", "Bad Request", 'Missing required query parameter="symbols"')
             return self._say(request, error, 400)
-        companies = dict.fromkeys(c for symbol in symbols if (c := self.charts.listed(symbol)) is not None)
-        rows = [self.figures.quote(company) for company in companies]
+        rows = self.source.quotes(symbols)
         if wanted := request.query_params.get("fields"):
             keep = {*wanted.split(","), "language", "region", "quoteType", "symbol"}
             rows = [{name: value for name, value in row.items() if name in keep} for row in rows]
@@ -196,8 +200,7 @@ class Yahoo:
         params = request.query_params
         text = params.get("q", "").strip()
         count = int(params["quotesCount"]) if params.get("quotesCount", "").isdigit() else 6
-        found = self._matching(text)[:count] if text else []
-        quotes = [self.figures.found(company, rank) for rank, company in enumerate(found)]
+        quotes = self.source.found(text, count) if text else []
         empty: list[Any] = []
         body = {
             "explains": empty,
@@ -213,29 +216,13 @@ class Yahoo:
         }
         return self._say(request, body)
 
-    def _matching(self, text: str) -> list[Company]:
-        wanted = text.upper()
-        named = [
-            company
-            for company in self.sandbox.world.all
-            if (company.dashed.startswith(wanted) or wanted in company.name.upper())
-            and self.charts.listed(company.ticker) is not None
-        ]
-        return sorted(named, key=lambda company: (company.dashed != wanted, company.ticker))
-
     async def timeseries(self, request: Request) -> Response:
         """Fundamental series by type; a type without values has a row with its name and nothing else."""
         symbol = request.path_params["symbol"]
-        company = self.charts.listed(symbol)
         types = [name for name in request.query_params.get("type", "").split(",") if name]
         first, last = (request.query_params.get(name, "") for name in ("period1", "period2"))
         window = (int(first) if first.isdigit() else 0, int(last) if last.isdigit() else 2**40)
-        if company is None:
-            rows = []
-        elif types:
-            rows = [self.figures.series(company, name, window) for name in types]
-        else:
-            rows = [self.figures.shares_row(company, window)]
+        rows = self.source.series(symbol, types, window)
         return self._say(request, {"timeseries": {"result": rows, "error": None}})
 
     # -- phrasing ---------------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""What Yahoo says about a company beside its chart: quoteSummary modules, quote rows, search hits, fundamental series.
+"""What Yahoo says about a company beside its chart: quoteSummary modules, quote rows, search hits.
 
 Every figure follows from the world's prices and the invented accounts, so that it agrees with charts and filings. What
 does not belong here: HTTP and the session (``yahoo``).
@@ -7,134 +7,24 @@ does not belong here: HTTP and the session (``yahoo``).
 from __future__ import annotations
 
 import datetime as dt
-from bisect import bisect_right
-from collections.abc import Callable, Sequence
-from functools import lru_cache
-from statistics import fmean
+from collections.abc import Callable
 from typing import Any
 
 from salescience_pipeline.sandbox import nyse
 from salescience_pipeline.sandbox.app import Sandbox
-from salescience_pipeline.sandbox.statements import Accounts, Quarter, accounts
 from salescience_pipeline.sandbox.world import Company
-from salescience_pipeline.sandbox.yahoo_chart import (
-    EXCHANGES,
-    Charts,
-    Series,
-    market_close_time,
-    offset_of,
-    split_event,
-)
-
-_REPORTED_AFTER = dt.timedelta(days=45)
-"""Accounts show up at Yahoo this long after their quarter's end, when the filings are out too."""
-_FLOWS = {
-    "TotalRevenue": "revenue",
-    "OperatingRevenue": "revenue",
-    "CostOfRevenue": "cost",
-    "GrossProfit": "gross_profit",
-    "ResearchAndDevelopment": "research",
-    "SellingGeneralAndAdministration": "selling",
-    "OperatingExpense": "operating_expenses",
-    "OperatingIncome": "operating_income",
-    "InterestExpense": "interest",
-    "PretaxIncome": "pretax",
-    "TaxProvision": "tax",
-    "NetIncome": "net_income",
-    "NetIncomeCommonStockholders": "net_income",
-    "OperatingCashFlow": "operating_cash",
-    "InvestingCashFlow": "investing_cash",
-    "FinancingCashFlow": "financing_cash",
-    "DepreciationAndAmortization": "depreciation_amortization",
-}
-_OUTFLOWS = {"CapitalExpenditure": "capital_spending", "CashDividendsPaid": "dividends"}
-_BALANCES = {
-    "TotalAssets": "assets",
-    "CurrentAssets": "current_assets",
-    "CashAndCashEquivalents": "cash",
-    "AccountsReceivable": "receivables",
-    "Inventory": "inventory",
-    "Goodwill": "goodwill",
-    "TotalLiabilitiesNetMinorityInterest": "liabilities",
-    "CurrentLiabilities": "current_liabilities",
-    "TotalDebt": "debt",
-    "StockholdersEquity": "equity",
-    "RetainedEarnings": "retained",
-}
-_PERIODS = {"annual": ("12M", 4), "quarterly": ("3M", 1), "trailing": ("TTM", 4)}
-
-
-def seconds(day: dt.date) -> int:
-    """Midnight UTC of ``day`` in Unix seconds: how Yahoo writes dates without a time."""
-    return int(dt.datetime.combine(day, dt.time(), dt.UTC).timestamp())
-
-
-def short(value: float) -> str:
-    """A number as Yahoo prints it for people: ``391.04B``, ``16.24M``, ``5.3``."""
-    for size, letter in ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "k")):
-        if abs(value) >= size:
-            return f"{value / size:.2f}{letter}".replace(".00", "")
-    return f"{value:.2f}"
-
-
-def amount(value: float) -> dict[str, Any]:
-    """A number with its readable forms; zero has no short one."""
-    return {"raw": value, "fmt": short(value) if value else None, "longFmt": f"{value:,}"}
-
-
-def wrapped(module: Any) -> Any:
-    """A module as it looks when ``formatted=false`` was not asked for: numbers become ``{raw, fmt}``."""
-    if isinstance(module, dict):
-        if "raw" in module:
-            return module
-        plain = {"maxAge", "priceHint", "age", "yearBorn", "fiscalYear", "fullTimeEmployees", "gmtOffSetMilliseconds"}
-        return {name: value if name in plain else wrapped(value) for name, value in module.items()}
-    if isinstance(module, list):
-        return [wrapped(item) for item in module]
-    if isinstance(module, bool) or not isinstance(module, int | float):
-        return module
-    return {"raw": module, "fmt": short(module)}
-
-
-@lru_cache(maxsize=128)
-def _accounts(company_key: tuple[str, int], company: Company, until: dt.date) -> Accounts:
-    return accounts(company, company_key[1], until)
-
-
-class _Day:
-    """The last session of a series and what surrounds it."""
-
-    def __init__(self, series: Series, today: dt.date) -> None:
-        last = len(series.days) - 1
-        before = max(0, last - 1)
-        year = bisect_right(series.days, today - dt.timedelta(days=365))
-        self.close = series.clean_close(last)
-        self.previous = series.clean_close(before)
-        self.change = round(self.close - self.previous, 4)
-        self.ratio = round(self.change / self.previous, 8)
-        self.open = round(series.open[last], 4)
-        self.high = round(series.high[last], 4)
-        self.low = round(series.low[last], 4)
-        self.volume = series.volume[last]
-        self.time = market_close_time(series.days[last])
-        self.year_high = round(max(series.high[year:] or series.high[last:]), 4)
-        self.year_low = round(min(series.low[year:] or series.low[last:]), 4)
-        self.year_change = round(series.close[last] / series.close[min(year, last)] - 1, 8)
-        self.average_50 = round(fmean(series.close[-50:]), 4)
-        self.average_200 = round(fmean(series.close[-200:]), 4)
-        self.volume_10 = round(fmean(series.volume[-10:]))
-        self.volume_63 = round(fmean(series.volume[-63:]))
-        paid = [(day, cash) for day, cash in series.dividends.items() if day > today - dt.timedelta(days=365)]
-        self.dividends = round(sum(cash for _, cash in paid), 4)
-        self.last_dividend = paid[-1] if paid else None
+from salescience_pipeline.sandbox.yahoo_chart import EXCHANGES, Charts, market_close_time, offset_of, split_event
+from salescience_pipeline.sandbox.yahoo_numbers import Day, amount, seconds
+from salescience_pipeline.sandbox.yahoo_series import Fundamentals
 
 
 class Figures:
     """Figures over one sandbox."""
 
-    def __init__(self, sandbox: Sandbox, charts: Charts) -> None:
+    def __init__(self, sandbox: Sandbox, charts: Charts, fundamentals: Fundamentals) -> None:
         self._sandbox = sandbox
         self._charts = charts
+        self._fundamentals = fundamentals
         self._modules: dict[str, Callable[[Company], dict[str, Any] | None]] = {
             "assetProfile": self._profile,
             "summaryProfile": self._summary_profile,
@@ -153,24 +43,11 @@ class Figures:
 
     # -- bases ------------------------------------------------------------------------------------------------------
 
-    def _day(self, company: Company) -> _Day:
-        return _Day(self._charts.series(company), self._sandbox.world.today)
+    def _day(self, company: Company) -> Day:
+        return Day(self._charts.series(company), self._sandbox.world.today)
 
     def _shares(self, company: Company) -> int:
         return self._sandbox.world.shares_on(company.ticker, self._sandbox.world.last_session)
-
-    def _books(self, company: Company) -> Accounts | None:
-        if company.kind == "etf":
-            return None
-        world = self._sandbox.world
-        books = _accounts((company.ticker, world.seed), company, world.today - _REPORTED_AFTER)
-        return books if len(books.quarters) >= 8 else None
-
-    @staticmethod
-    def _trailing(books: Accounts, item: str, back: int = 0) -> int:
-        """Sum of four quarters in USD, ``back`` quarters before the newest."""
-        rows = books.quarters[len(books.quarters) - 4 - back : len(books.quarters) - back]
-        return int(sum(row.flows[item] for row in rows) * 10**books.scale)
 
     # -- modules ----------------------------------------------------------------------------------------------------
 
@@ -319,11 +196,11 @@ class Figures:
             "algorithm": None,
             "tradeable": False,
         }
-        if (books := self._books(company)) is not None:
-            income = self._trailing(books, "net_income")
+        if (books := self._fundamentals.books(company)) is not None:
+            income = self._fundamentals.trailing(books, "net_income")
             if income > 0:
                 detail["trailingPE"] = round(day.close * self._shares(company) / income, 5)
-            revenue = self._trailing(books, "revenue")
+            revenue = self._fundamentals.trailing(books, "revenue")
             detail["priceToSalesTrailing12Months"] = round(day.close * self._shares(company) / revenue, 6)
         return detail
 
@@ -349,10 +226,13 @@ class Figures:
         if day.last_dividend is not None:
             statistics["lastDividendValue"] = day.last_dividend[1]
             statistics["lastDividendDate"] = seconds(day.last_dividend[0])
-        if (books := self._books(company)) is not None:
+        if (books := self._fundamentals.books(company)) is not None:
             newest, unit = books.quarters[-1], 10**books.scale
             ended = max(quarter.end for quarter in books.quarters if quarter.number == 4)
-            income, revenue = self._trailing(books, "net_income"), self._trailing(books, "revenue")
+            income, revenue = (
+                self._fundamentals.trailing(books, "net_income"),
+                self._fundamentals.trailing(books, "revenue"),
+            )
             equity, debt, cash = (newest.balances[name] * unit for name in ("equity", "debt", "cash"))
             statistics |= {
                 "enterpriseValue": round(day.close * shares) + debt - cash,
@@ -369,14 +249,20 @@ class Figures:
         return statistics
 
     def _financial_data(self, company: Company) -> dict[str, Any] | None:
-        books = self._books(company)
+        books = self._fundamentals.books(company)
         if books is None:
             return None
         newest, unit, shares = books.quarters[-1], 10**books.scale, self._shares(company)
-        revenue, before = self._trailing(books, "revenue"), self._trailing(books, "revenue", back=4)
-        income, gross = self._trailing(books, "net_income"), self._trailing(books, "gross_profit")
-        operating = self._trailing(books, "operating_income")
-        ebitda = operating + self._trailing(books, "depreciation_amortization")
+        revenue, before = (
+            self._fundamentals.trailing(books, "revenue"),
+            self._fundamentals.trailing(books, "revenue", back=4),
+        )
+        income, gross = (
+            self._fundamentals.trailing(books, "net_income"),
+            self._fundamentals.trailing(books, "gross_profit"),
+        )
+        operating = self._fundamentals.trailing(books, "operating_income")
+        ebitda = operating + self._fundamentals.trailing(books, "depreciation_amortization")
         cash = (newest.balances["cash"] + newest.balances["securities"]) * unit
         balances = newest.balances
         return {
@@ -394,8 +280,9 @@ class Figures:
             "returnOnAssets": round(income / (balances["assets"] * unit), 5),
             "returnOnEquity": round(income / (balances["equity"] * unit), 5) if balances["equity"] else None,
             "grossProfits": gross,
-            "freeCashflow": self._trailing(books, "operating_cash") - self._trailing(books, "capital_spending"),
-            "operatingCashflow": self._trailing(books, "operating_cash"),
+            "freeCashflow": self._fundamentals.trailing(books, "operating_cash")
+            - self._fundamentals.trailing(books, "capital_spending"),
+            "operatingCashflow": self._fundamentals.trailing(books, "operating_cash"),
             "revenueGrowth": round(revenue / before - 1, 3),
             "grossMargins": round(gross / revenue, 5),
             "ebitdaMargins": round(ebitda / revenue, 5),
@@ -406,7 +293,7 @@ class Figures:
 
     def _calendar(self, company: Company) -> dict[str, Any]:
         events: dict[str, Any] = {"maxAge": 1, "earnings": {"earningsDate": [], "isEarningsDateEstimate": True}}
-        if (books := self._books(company)) is not None:
+        if (books := self._fundamentals.books(company)) is not None:
             report = nyse.next_session(books.quarters[-1].end + dt.timedelta(days=91 + 40))
             events["earnings"]["earningsDate"] = [market_close_time(report)]
         coming = self._sandbox.world.upcoming_dividend(company.ticker)
@@ -489,7 +376,9 @@ class Figures:
             "cryptoTradeable": False,
             "symbol": company.dashed,
         }
-        if (books := self._books(company)) is not None and (income := self._trailing(books, "net_income")):
+        if (books := self._fundamentals.books(company)) is not None and (
+            income := self._fundamentals.trailing(books, "net_income")
+        ):
             row["epsTrailingTwelveMonths"] = round(income / shares, 2)
             if income > 0:
                 row["trailingPE"] = round(day.close * shares / income, 6)
@@ -521,83 +410,6 @@ class Figures:
                 "dispSecIndFlag": rank == 0,
             }
         return row | {"isYahooFinance": True}
-
-    def shares_row(self, company: Company, window: tuple[int, int]) -> dict[str, Any]:
-        """Shares outstanding at the start of each month, which the series endpoint gives when no type is named."""
-        world = self._sandbox.world
-        first = world.first_date(company)
-        days = [
-            day
-            for year in range(first.year, world.today.year + 1)
-            for month in range(1, 13)
-            if first <= (day := nyse.next_session(dt.date(year, month, 1))) <= world.last_session
-        ]
-        days = [day for day in days if window[0] <= seconds(day) < window[1]]
-        row: dict[str, Any] = {"meta": {"symbol": [company.dashed], "type": ["shares_out"]}}
-        if days:
-            row["timestamp"] = [seconds(day) for day in days]
-            row["shares_out"] = [world.shares_on(company.ticker, day) for day in days]
-        return row
-
-    def series(self, company: Company, name: str, window: tuple[int, int]) -> dict[str, Any]:
-        """One type of the fundamental series; without values in the half-open window there is only the meta block."""
-        row: dict[str, Any] = {"meta": {"symbol": [company.dashed], "type": [name]}}
-        prefix = next((text for text in _PERIODS if name.startswith(text)), None)
-        books = self._books(company)
-        if prefix is None or books is None:
-            return row
-        period, count = _PERIODS[prefix]
-        points = [
-            (quarter.end, value)
-            for quarter in self._ends(books, prefix)
-            if window[0] <= seconds(quarter.end) < window[1]
-            and (value := _value(books, quarter, name.removeprefix(prefix), count)) is not None
-        ]
-        if points:
-            row["timestamp"] = [seconds(day) for day, _ in points]
-            row[name] = [
-                {
-                    "asOfDate": day.isoformat(),
-                    "periodType": period,
-                    "currencyCode": company.currency,
-                    "reportedValue": {"raw": int(value) if value.is_integer() else value, "fmt": short(value)},
-                }
-                for day, value in points
-            ]
-        return row
-
-    @staticmethod
-    def _ends(books: Accounts, prefix: str) -> Sequence[Quarter]:
-        """The quarters at whose ends a period of this kind ends; Yahoo keeps four years, five quarters, one trailing."""
-        if prefix == "annual":
-            return [quarter for quarter in books.quarters if quarter.number == 4][-4:]
-        return books.quarters[-5:] if prefix == "quarterly" else books.quarters[-1:]
-
-
-def _value(books: Accounts, quarter: Quarter, item: str, count: int) -> float | None:
-    """A figure in USD (or per share, or in shares) for the ``count`` quarters that end with ``quarter``."""
-    unit = 10**books.scale
-    end = books.quarters.index(quarter) + 1
-    rows = books.quarters[max(0, end - count) : end]
-    if len(rows) < count:
-        return None
-
-    def total(flow: str) -> float:
-        return float(sum(row.flows[flow] for row in rows) * unit)
-
-    value: float | None = None
-    if item in _FLOWS:
-        value = total(_FLOWS[item])
-    elif item in _OUTFLOWS:
-        value = -total(_OUTFLOWS[item])
-    elif item == "FreeCashFlow":
-        value = total("operating_cash") - total("capital_spending")
-    elif item in _BALANCES:
-        value = float(quarter.balances[_BALANCES[item]] * unit)
-    elif item in {"BasicAverageShares", "DilutedAverageShares", "BasicEPS", "DilutedEPS"}:
-        shares = float(sum(r.shares_basic if item[0] == "B" else r.shares_diluted for r in rows) // count)
-        value = round(total("net_income") / shares, 2) if item.endswith("EPS") else shares
-    return value
 
 
 def _a_year_on(day: dt.date) -> dt.date:
