@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from functools import partial
 
-from salescience_pipeline.documents.model import Block, BlockType, Layout, Link
+from salescience_pipeline.documents.model import Block, BlockType, Cell, Layout, Link
 from salescience_pipeline.documents.numbers import is_dash, shown_number
-from salescience_pipeline.documents.scan import Image, Paragraph, RawTable, Scan
-from salescience_pipeline.documents.tables import TableReader, read_currency, read_scale
+from salescience_pipeline.documents.scan_model import Image, Paragraph, RawTable, Scan
+from salescience_pipeline.documents.tables import joined_rows, read_currency, read_scale, read_table
 
 _BULLET = re.compile(
     r"(?:[\u2022\u25cf\u25e6\u25aa\u25ab\u25a0\u25a1\u2043\u2219\u27a2\u2756\u2713\u2714\uf0b7\uf0a7\u00b7\u25cb\u25c6]|[-\u2013\u2014*](?=\s))\s*"
@@ -37,11 +38,9 @@ _SENTENCE_END = (".", ";", ",")
 class BlockBuilder:
     """Turns what one pass found into blocks; use :func:`build_blocks`."""
 
-    def __init__(self, scan: Scan, encoding: str) -> None:
+    def __init__(self, scan: Scan) -> None:
         self.scan = scan
-        self.tables = TableReader(encoding)
         self.blocks: list[Block] = []
-        self.page_of = scan.page_starts
 
     def build(self) -> Layout:
         for item in self.scan.items:
@@ -56,7 +55,7 @@ class BlockBuilder:
         self._describe_tables()
         for index, block in enumerate(self.blocks):
             block.index = index
-        return Layout(self.blocks, self.scan.page_starts, self.scan.anchors, self.scan.warnings)
+        return Layout(self.blocks, self.scan.page_starts, self.scan.warnings)
 
     def _image(self, image: Image) -> Block:
         return Block(BlockType.FIGURE, image.text, image.start, image.end, image.page, high_confidence=True)
@@ -80,22 +79,23 @@ class BlockBuilder:
         return block
 
     def _table(self, raw: RawTable) -> None:
-        rows = self.tables.place(raw)
-        if not rows:
+        if not raw.rows:
             return
-        texts = [[placed.text for placed in row] for row in rows]
+        rows = joined_rows(raw)
+        texts = [[cell.text for cell in row] for row in rows]
         if raw.has_inner or _is_layout(texts):
             self._layout_table(raw, rows)
             return
-        table = self.tables.read(raw, rows)
+        table = read_table(raw, rows, partial(self.scan.style_of, raw))
         links = tuple(Link(text, target, start) for start, target, text in raw.links)
         self.blocks.append(Block(BlockType.TABLE, table.text, raw.start, raw.end, raw.page, table=table, links=links))
 
-    def _layout_table(self, raw: RawTable, rows: list) -> None:  # type: ignore[type-arg]
+    def _layout_table(self, raw: RawTable, rows: list[list[Cell]]) -> None:
         """A table that only arranges text: one block per row, with a heading, a list item or text in it."""
         for row in rows:
-            text = " ".join(placed.text for placed in row)
-            styles = [placed.raw.style for placed in row if len(placed.text) > 2] or [row[0].raw.style]
+            text = " ".join(cell.text for cell in row)
+            shown = [cell for cell in row if len(cell.text) > 2] or row[:1]
+            styles = [self.scan.style_of(raw, cell) for cell in shown]
             block = Block(
                 BlockType.TEXT,
                 text,
@@ -108,7 +108,7 @@ class BlockBuilder:
                 centered=styles[0].centered,
                 size=styles[0].size,
                 links=tuple(
-                    Link(shown, target, start) for start, target, shown in raw.links if row[0].start <= start <= row[-1].end
+                    Link(words, target, start) for start, target, words in raw.links if row[0].start <= start <= row[-1].end
                 ),
             )
             block.type, block.high_confidence = _text_type(block, 0, in_list=False)
@@ -274,13 +274,12 @@ def _set_levels(blocks: list[Block]) -> None:
             ]
 
 
-def build_blocks(scan: Scan, encoding: str) -> Layout:
+def build_blocks(scan: Scan) -> Layout:
     """The blocks of a document whose bytes :func:`scan.scan` has read.
 
     Args:
         scan: paragraphs, images and raw tables in reading order.
-        encoding: codec of the document.
     """
-    return BlockBuilder(scan, encoding).build()
+    return BlockBuilder(scan).build()
 
 

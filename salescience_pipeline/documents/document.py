@@ -6,6 +6,7 @@ Every answer is worked out when it is first asked for and kept. All offsets are 
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
 from collections import Counter
 from dataclasses import dataclass, replace
@@ -13,7 +14,7 @@ from functools import cached_property
 
 from salescience_pipeline.documents.blocks import build_blocks
 from salescience_pipeline.documents.errors import DocumentError
-from salescience_pipeline.documents.fact_model import Fact, FactSet
+from salescience_pipeline.documents.fact_model import FactSet
 from salescience_pipeline.documents.facts import read_facts
 from salescience_pipeline.documents.model import Block, Cell, Layout, Link, Table
 from salescience_pipeline.documents.scan import scan
@@ -116,7 +117,7 @@ class Document:
             return _joined([part.layout for part in self.parts])
         kind = self.source.kind
         found = scan_text(self.source) if kind is Kind.TEXT else scan(self.source)
-        layout = build_blocks(found, self.source.encoding)
+        layout = build_blocks(found)
         return _shifted(layout, self.base) if self.base else layout
 
     @property
@@ -148,12 +149,42 @@ class Document:
         return facts
 
     @cached_property
+    def anchors(self) -> dict[str, int]:
+        """Where the links of this document lead: name or id of an element -> its first byte."""
+        wanted = {link.target for block in self.blocks for link in block.links}
+        if not wanted:
+            return {}
+        data = self.source.data
+        found: dict[str, int] = {}
+        for match in _ANCHOR.finditer(data):
+            name = match[1].decode(self.source.encoding, "replace")
+            if name in wanted:
+                found.setdefault(name, data.rfind(b"<", 0, match.start()) + self.base)
+        return found
+
+    @cached_property
     def places(self) -> list[Place]:
         """For every fact of :attr:`facts`, in order, the table and cell that it stands in."""
-        cells = [(cell, table) for table in self.layout.tables for cell in table.cells]
-        cells.sort(key=lambda pair: pair[0].start)
-        starts = [cell.start for cell, _ in cells]
-        return [_place(fact, starts, cells) for fact in self.facts]
+        tables = self.layout.tables
+        starts = [table.start for table in tables]
+        cell_starts: dict[int, list[int]] = {}
+        found = []
+        for fact in self.facts:
+            index = bisect_right(starts, fact.start) - 1
+            # An inner table begins later than the outer one and may have ended: then the outer one is meant.
+            while index >= 0 and tables[index].end <= fact.start and index and tables[index - 1].end > fact.start:
+                index -= 1
+            place = _NOWHERE
+            if index >= 0 and fact.start < tables[index].end:
+                table = tables[index]
+                cells = cell_starts.get(index)
+                if cells is None:
+                    cells = cell_starts[index] = [cell.start for cell in table.cells]
+                position = bisect_right(cells, fact.start) - 1
+                if position >= 0 and fact.start < table.cells[position].end:
+                    place = Place(table, table.cells[position])
+            found.append(place)
+        return found
 
     def bytes_of(self, start: int, end: int) -> bytes:
         """The bytes of the document between two offsets."""
@@ -165,13 +196,8 @@ class Document:
         return self.layout.warnings
 
 
-def _place(fact: Fact, starts: list[int], cells: list[tuple[Cell, Table]]) -> Place:
-    index = bisect_right(starts, fact.start) - 1
-    if index >= 0:
-        cell, table = cells[index]
-        if fact.start < cell.end:
-            return Place(table, cell)
-    return Place(None, None)
+_NOWHERE = Place(None, None)
+_ANCHOR = re.compile(rb"""\s(?:id|name)\s*=\s*["']([^"'<>]+)["']""", re.IGNORECASE)
 
 
 def _learn_from_facts(document: Document) -> None:
@@ -207,7 +233,6 @@ def _shifted(layout: Layout, base: int) -> Layout:
                 cell.start += base
                 cell.end += base
     layout.page_starts = [start + base for start in layout.page_starts]
-    layout.anchors = {name: start + base for name, start in layout.anchors.items()}
     return layout
 
 
@@ -219,8 +244,6 @@ def _joined(layouts: list[Layout]) -> Layout:
         for block in layout.blocks:
             joined.blocks.append(replace(block, page=block.page + pages, index=len(joined.blocks)))
         joined.page_starts += layout.page_starts
-        for name, start in layout.anchors.items():
-            joined.anchors.setdefault(name, start)
         joined.warnings += layout.warnings
     joined.page_starts = joined.page_starts or [0]
     return joined

@@ -159,13 +159,11 @@ class Layout:
     Attributes:
         blocks: in reading order.
         page_starts: byte at which each page begins; the first is 0.
-        anchors: name or id of an element -> its first byte.
         warnings: what was odd, one sentence each.
     """
 
     blocks: list[Block] = field(default_factory=list)
     page_starts: list[int] = field(default_factory=lambda: [0])
-    anchors: dict[str, int] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
 
     @property

@@ -1,145 +1,39 @@
-"""One pass over the bytes of an HTML document: paragraphs, images, rules and raw tables in reading order.
+"""One pass over the bytes of an HTML document: paragraphs, images and tables in reading order.
 
 No tree is built. Tags are looked up by their spelling (:mod:`tags`); a stack of the open elements gives the style of the
 text, and survives whatever order the tags come in. What the pieces are (headings, lists, page numbers) is decided in
-:mod:`blocks`, what a table's cells are in :mod:`tables`.
+:mod:`blocks`, what the columns of a table are in :mod:`tables`.
 """
 
 from __future__ import annotations
 
 import html
 import re
-from dataclasses import dataclass, field
 
-from salescience_pipeline.documents.errors import CellCountExceeded, DocumentCorrupt
+from salescience_pipeline.documents.errors import DocumentCorrupt
+from salescience_pipeline.documents.grid import OpenTable, SimpleTables
+from salescience_pipeline.documents.model import Cell
+from salescience_pipeline.documents.scan_model import Image, Paragraph, RawTable, Scan, plain
 from salescience_pipeline.documents.source import Source
 from salescience_pipeline.documents.tags import PLAIN, Op, Style, Tag, read_tag
 
-_WINDOW = 1 << 20
+_WINDOW = 1 << 17
 _REMEMBERED = 30_000
 _LINE_BREAK = b"\x00"
 _TAG_REST = re.compile(rb"""[^<>"']*+(?:"[^"]*+"[^<>"']*+|'[^']*+'[^<>"']*+)*+>""")
+_TABLE = re.compile(rb"<(/?)table")
+_LITERAL = Tag(Op.LITERAL, b"")
+_NOTHING = Tag(Op.NOTHING, b"")
+_COMMENT = Tag(Op.HIDDEN, b"!--")
 
 
-@dataclass(slots=True, eq=False)
-class RawCell:
-    """A cell as it stands in the source: its runs of text with the style of the first that shows something."""
-
-    start: int
-    colspan: int
-    rowspan: int
-    runs: list[bytes] = field(default_factory=list)
-    style: Style = PLAIN
-    end: int = 0
-    th: bool = False
-
-
-@dataclass(slots=True, eq=False)
-class RawTable:
-    """A table as it stands in the source."""
-
-    start: int
-    page: int
-    rows: list[list[RawCell]] = field(default_factory=list)
-    end: int = 0
-    n_cells: int = 0
-    has_inner: bool = False
-    links: list[tuple[int, str, bytes]] = field(default_factory=list)
-
-
-@dataclass(slots=True, eq=False)
-class Paragraph:
-    """Text between two block boundaries.
-
-    Attributes:
-        text: what a reader sees, lines separated by newlines.
-        style: that of its first run; bold, italic and underlined only when all of it is.
-        element: name of the innermost block element.
-        heading: 1 to 6 inside an HTML heading.
-        in_list: whether it stands in a list element.
-        preformatted: whether line breaks of the source count.
-    """
-
-    text: str
-    start: int
-    end: int
-    page: int
-    style: Style
-    element: bytes
-    heading: int = 0
-    in_list: bool = False
-    preformatted: bool = False
-    links: tuple[tuple[int, str, str], ...] = ()
-
-
-@dataclass(slots=True, eq=False)
-class Image:
-    """A picture, with its alternative text."""
-
-    start: int
-    end: int
-    page: int
-    text: str
-
-
-@dataclass(slots=True, eq=False)
-class Scan:
-    """What the pass found."""
-
-    items: list[Paragraph | RawTable | Image] = field(default_factory=list)
-    page_starts: list[int] = field(default_factory=lambda: [0])
-    anchors: dict[str, int] = field(default_factory=dict)
-    warnings: list[str] = field(default_factory=list)
-
-
-_HIDING = re.compile(rb"<(!--|!\[CDATA\[|script\b|style\b|head\b|[a-z][a-z0-9.\-]*:header\b)", re.IGNORECASE)
-
-
-def blank_hidden(source: Source) -> bytes:
-    """The document with comments, scripts, styles, its head and the inline XBRL header turned into spaces.
-
-    Offsets stay what they were. The content of a CDATA section is shown, its brackets are not.
-    """
-    data = source.data
-    parts: list[bytes] = []
-    position = 0
-    missing: set[bytes] = set()
-    for match in _HIDING.finditer(data):
-        start, word = match.start(), match[1].lower()
-        if start < position or word in missing:
-            continue
-        end = _hidden_end(data, match.end(), word)
-        if end < 0:
-            missing.add(word)
-            continue
-        parts += (data[position:start], b" " * (end - start))
-        position = end
-    return b"".join((*parts, data[position:])) if parts else data
-
-
-def _hidden_end(data: bytes, position: int, word: bytes) -> int:
-    """Offset behind the end of the hidden part that ``word`` opens; -1 when it has none."""
-    if word == b"!--":
-        end = data.find(b"-->", position)
-        return end + 3 if end >= 0 else -1
-    if word == b"![cdata[":
-        return position
-    if word == b"head":
-        body = re.compile(rb"</head\s*>|<body\b", re.IGNORECASE).search(data, position)
-        return -1 if body is None else body.end() if body[0][1:2] == b"/" else body.start()
-    closing = re.compile(rb"</" + re.escape(word) + rb"\s*>", re.IGNORECASE).search(data, position)
-    return -1 if closing is None else closing.end()
-
-
-def plain(raw: bytes, encoding: str) -> str:
-    """The text of joined runs as a browser shows it; line breaks become newlines."""
-    text = raw.decode(encoding, "replace")
-    if "&" in text:
-        text = html.unescape(text)
-    if "\x00" not in text:
-        return " ".join(text.split())
-    lines = [" ".join(line.split()) for line in text.split("\x00")]
-    return "\n".join(lines).strip("\n")
+_HIDDEN_ENDS = {
+    b"script": re.compile(rb"</script\s*>", re.IGNORECASE),
+    b"style": re.compile(rb"</style\s*>", re.IGNORECASE),
+    b"head": re.compile(rb"</head\s*>|<body\b", re.IGNORECASE),
+    b"header": re.compile(rb"</[A-Za-z][\w.\-]*:header\s*>", re.IGNORECASE),
+    b"!--": re.compile(rb"-->"),
+}
 
 
 class Scanner:
@@ -148,24 +42,28 @@ class Scanner:
     def __init__(self, source: Source) -> None:
         self.source = source
         self.encoding = source.encoding
-        self.result = Scan()
+        self.result = Scan(style_of=self._style_of)
         self.tags: dict[bytes, Tag] = {}
+        self.data = source.data
+        self.missing: set[bytes] = set()
+        """Hidden parts whose end does not come any more."""
+        # The open elements: name, whether it is a block, the style around it.
         self.stack: list[tuple[bytes, bool, Style]] = []
         self.style = PLAIN
         self.runs: list[tuple[bytes, Style]] = []
         self.run_start = 0
         self.boundary = 0
         self.page = 1
-        self.tables: list[RawTable] = []
-        self.cell: RawCell | None = None
-        self.cells: list[RawCell | None] = []
-        self.link: tuple[int, str] | None = None
-        self.link_runs = 0
+        self.tables: list[OpenTable] = []
+        self.cell: list[bytes] | None = None
+        """The runs of the cell that is being read."""
+        self.link: tuple[int, str, int] | None = None
         self.links: list[tuple[int, str, str]] = []
-        self.depth = 0
         self.pre = 0
         self.lists = 0
         self.headings: list[int] = []
+        self.breaking: list[int] = []
+        """Depths of the open elements behind which a new page begins."""
 
     def run(self) -> Scan:
         """Scan the document.
@@ -175,7 +73,7 @@ class Scanner:
             CellCountExceeded: a table with too many cells.
             DocumentTimeout: over the time that the limits allow.
         """
-        data = blank_hidden(self.source)
+        data = self.data
         limits = self.source.limits
         deadline = limits.deadline()
         size = len(data)
@@ -183,74 +81,142 @@ class Scanner:
         if position < 0:
             position = size
         self._text(data[:position], 0)
-        while position < size:
-            end = size if position + _WINDOW >= size else data.rfind(b"<", position + 1, position + _WINDOW)
-            if end <= position:
-                following = data.find(b"<", position + 1)
-                end = following if following >= 0 else size
-            self._window(data, position, end)
-            position = end
-            limits.check(deadline)
+        if SimpleTables.possible(data):
+            simple = SimpleTables(data, self.encoding, limits.max_cells)
+            while (table := data.find(b"<table", position)) >= 0:
+                limits.check(deadline)
+                inner = data.find(b"<table", table + 6)
+                close = data.find(b"</table", table)
+                if close < 0:
+                    break
+                if 0 <= inner < close:
+                    end = _nest_end(data, table)
+                    position = self._windows(position, end)
+                    continue
+                end = data.find(b">", close) + 1 or size
+                if table > position:
+                    position = self._windows(position, table)
+                    if position > table:
+                        continue
+                if self.tables or self.cell is not None or not self._simple_table(simple, table, close, end):
+                    self._windows(table, end)
+                position = data.find(b"<", end)
+                position = position if position >= 0 else size
+                if position > end:
+                    self._text(data[end:position], end)
+        self._windows(position, size)
         self._finish(size)
         return self.result
 
-    def _window(self, data: bytes, position: int, end: int) -> None:
-        """Read ``data[position:end]``, which starts with ``<``.
+    def _simple_table(self, simple: SimpleTables, start: int, close: int, end: int) -> bool:
+        """Read a table in one go; False when it has to be read tag by tag."""
+        begin = self.data.find(b">", start) + 1
+        head = self.data[start + 1 : begin]
+        if head.count(b'"') & 1 or begin > close:
+            return False
+        tag, _ = self._read(head)
+        style = self.style
+        if style.hidden or tag.break_before or tag.break_after or tag.changes.get("hidden"):
+            return False
+        self._flush(start, start)
+        table = RawTable(start, self.page, style, end=end)
+        if not simple.read(table, begin, close):
+            return False
+        self.result.items.append(table)
+        self.boundary = end
+        return True
 
-        The loop is the hot path of the whole engine: one dictionary look-up per tag, one branch per kind of tag.
+    def _windows(self, position: int, end: int) -> int:
+        """Read ``data[position:end]``, which starts with ``<``, a piece at a time so that memory stays bounded.
+
+        Returns:
+            Where to go on: ``end``, or further away.
+        """
+        limits = self.source.limits
+        deadline = limits.deadline()
+        data = self.data
+        while position < end:
+            stop = end
+            if position + _WINDOW < end:
+                stop = data.rfind(b"<", position + 1, position + _WINDOW)
+                if stop < 0:
+                    stop = data.find(b"<", position + _WINDOW, end)
+                    stop = stop if stop >= 0 else end
+                limits.check(deadline)
+            position = self._window(position, stop)
+        return position
+
+    def _window(self, position: int, end: int) -> int:
+        """Read a window; returns where to go on, which is further away when something hidden reaches out of it.
+
+        The hot path: one dictionary look-up per tag, one branch per kind of tag.
         """
         get = self.tags.get
-        nothing, inline_open, inline_close = int(Op.NOTHING), int(Op.INLINE_OPEN), int(Op.INLINE_CLOSE)
-        cell_open, cell_close = int(Op.CELL_OPEN), int(Op.CELL_CLOSE)
         stack = self.stack
-        for piece in data[position + 1 : end].split(b"<"):
+        for piece in self.data[position + 1 : end].split(b"<"):
             start = position
             position += len(piece) + 1
             tag = get(piece)
-            text = b""
             if tag is None:
                 tag, text = self._read(piece)
+            else:
+                text = b""
             op = tag.op
-            if op == inline_open:
+            if op == 1:  # Op.INLINE_OPEN; the comparison with a plain int is what makes the loop fast
                 if not tag.self_closed:
-                    stack.append((tag.name, False, self.style))
-                    self.style = tag.merged.get(self.style) or tag.apply(self.style)
-                if tag.anchor is not None:
-                    self.result.anchors.setdefault(tag.anchor, start)
-            elif op == inline_close:
+                    style = self.style
+                    stack.append((tag.name, False, style))
+                    self.style = tag.merged.get(style) or tag.apply(style)
+            elif op == 2:  # Op.INLINE_CLOSE
                 if stack and stack[-1][0] == tag.name:
                     self.style = stack.pop()[2]
                 else:
                     self._close(tag.name, inline=True)
                 if self.link is not None and tag.name == b"a":
                     self._end_link()
-            elif op == cell_open:
-                self._open_cell(tag, start)
-            elif op == cell_close:
-                if self.cell is not None:
-                    self.cell.end = start
-                    self._close(b"td", inline=False)
-                    self.cell = None
-            elif op != nothing:
+            elif op == 17:  # Op.HIDDEN
+                following = self._hidden_end(tag.name, piece, start)
+                if following > position:
+                    behind = self.data.find(b"<", following)
+                    behind = behind if behind >= 0 else len(self.data)
+                    if behind > following:
+                        self._text(self.data[following:behind], following)
+                    return behind
+                text = self.data[following:position] if following >= 0 else b""
+            elif op:
                 self._structure(op, tag, start, position - len(text))
             if text:
                 self._text(text, position - len(text))
+        return position
+
+    def _hidden_end(self, name: bytes, piece: bytes, start: int) -> int:
+        """Where a comment, script, style, head or header that starts at ``start`` ends; -1 when it never does."""
+        if name in self.missing:
+            return -1
+        inside = start + (4 if name == b"!--" else piece.find(b">") + 2)
+        match = _HIDDEN_ENDS[name].search(self.data, inside)
+        if match is None:
+            self.missing.add(name)
+            return -1
+        return match.start() if match[0][:5].lower() == b"<body" else match.end()
 
     def _read(self, piece: bytes) -> tuple[Tag, bytes]:
         """The tag at the start of ``piece`` (its ``<`` cut off) and the text behind it."""
+        if piece[:3] == b"!--":
+            return _COMMENT, b""
         split = piece.find(b">") + 1
         if not split:
-            return (LITERAL, b"<" + piece) if piece[:1].isspace() or piece[:1].isdigit() else (NOTHING, b"")
+            return (_LITERAL, b"<" + piece) if not piece[:1].isalpha() and piece[:1] not in b"/!?" else (_NOTHING, b"")
         raw = piece[:split]
-        if (raw.count(b'"') & 1 or raw.count(b"'") & 1) and (match := _TAG_REST.match(piece)) is not None:
-            split = match.end()
-            raw = piece[:split]
         tag = self.tags.get(raw)
         if tag is None:
+            if (raw.count(b'"') & 1 or raw.count(b"'") & 1) and (match := _TAG_REST.match(piece)) is not None:
+                split = match.end()
+                raw = piece[:split]
             tag = read_tag(raw, self.encoding)
             if tag.op == Op.LITERAL:
                 return tag, b"<" + piece
-            if len(self.tags) < _REMEMBERED and (tag.anchor is None or len(raw) < 40):
+            if len(self.tags) < _REMEMBERED:
                 self.tags[raw] = tag
         return tag, piece[split:]
 
@@ -258,15 +224,9 @@ class Scanner:
         style = self.style
         if style.hidden:
             return
-        cell = self.cell
-        if cell is not None:
-            if cell.style is PLAIN and not raw.isspace():
-                cell.style = style
-            cell.runs.append(raw)
+        if self.cell is not None:
+            self.cell.append(raw)
             return
-        if self.tables and not raw.isspace() and not self.runs:
-            # Text between the rows of a table: browsers show it before the table, a reader sees it where it is.
-            self.boundary = start
         runs = self.runs
         if not runs:
             if raw.isspace():
@@ -274,36 +234,8 @@ class Scanner:
             self.run_start = start
         runs.append((raw, style))
 
-    def _open_cell(self, tag: Tag, start: int) -> None:
-        tables = self.tables
-        if not tables:
-            self._flush(start, start)
-            return
-        table = tables[-1]
-        if self.cell is not None:
-            self.cell.end = start
-            self._close(b"td", inline=False)
-        elif self.runs:
-            self._flush(start, start)
-        if not table.rows:
-            table.rows.append([])
-        cell = RawCell(start, tag.colspan, tag.rowspan, th=tag.name == b"th")
-        table.rows[-1].append(cell)
-        table.n_cells += 1
-        if table.n_cells > self.source.limits.max_cells:
-            raise CellCountExceeded(f"The table at byte {table.start} has more than {table.n_cells - 1:,} cells.")
-        if tag.self_closed:
-            cell.end = start
-            self.cell = None
-            return
-        self.stack.append((b"td", True, self.style))
-        self.style = tag.merged.get(self.style) or tag.apply(self.style)
-        self.cell = cell
-
     def _structure(self, op: int, tag: Tag, start: int, end: int) -> None:  # noqa: C901, PLR0912 - one branch per kind
-        """Everything but text, inline tags and cells."""
-        if tag.anchor is not None:
-            self.result.anchors.setdefault(tag.anchor, start)
+        """Everything but text and inline tags."""
         if tag.break_before:
             self._flush(start, start)
             self._new_page(start)
@@ -311,59 +243,66 @@ class Scanner:
             self._open_block(tag, start)
         elif op == Op.BLOCK_CLOSE:
             self._close_block(tag, start, end)
+        elif op == Op.CELL_OPEN:
+            self._open_cell(tag, start)
+        elif op == Op.CELL_CLOSE:
+            self._close_cell(start)
         elif op == Op.LINE_BREAK:
-            if self.cell is not None:
-                self.cell.runs.append(_LINE_BREAK)
-            elif self.runs:
-                self.runs.append((_LINE_BREAK, self.style))
+            self._break_line()
         elif op == Op.LINK_OPEN:
             self.stack.append((b"a", False, self.style))
             self.style = tag.apply(self.style)
             if tag.href is not None and tag.href.startswith("#"):
-                self.link = (start, tag.href[1:])
-                self.link_runs = len(self.cell.runs) if self.cell is not None else len(self.runs)
-        elif op == Op.ROW_OPEN or op == Op.ROW_CLOSE:
-            if self.cell is not None:
-                self.cell.end = start
-                self._close(b"td", inline=False)
-                self.cell = None
+                self.link = (start, tag.href[1:], len(self.cell if self.cell is not None else self.runs))
+        elif op in (Op.ROW_OPEN, Op.ROW_CLOSE):
+            self._close_cell(start)
             if op == Op.ROW_OPEN and self.tables:
-                self.tables[-1].rows.append([])
+                self.tables[-1].open_row()
         elif op == Op.TABLE_OPEN:
-            self._open_table(start)
+            self._open_table(tag, start)
         elif op == Op.TABLE_CLOSE:
             self._close_table(start, end)
         elif op == Op.IMAGE:
             if self.cell is None:
                 self._flush(start, start)
-            self.result.items.append(Image(start, end, self.page, tag.text))
-        elif op == Op.PAGE:
-            self._flush(start, start)
-            self._new_page(end)
-        elif op == Op.RULE:
-            if self.cell is None:
-                self._flush(start, end)
-        if tag.break_after and (op == Op.RULE or op == Op.LINE_BREAK or tag.self_closed):
+            if not self.style.hidden:
+                self.result.items.append(Image(start, end, self.page, tag.text))
+        elif op == Op.PAGE or (op == Op.RULE and self.cell is None):
+            self._flush(start, end)
+            if op == Op.PAGE:
+                self._new_page(end)
+        if tag.break_after and op in (Op.RULE, Op.LINE_BREAK):
             self._flush(start, start)
             self._new_page(end)
 
-    def _open_block(self, tag: Tag, start: int) -> None:
-        cell = self.cell
-        if cell is not None:
-            if cell.runs and cell.runs[-1] != _LINE_BREAK:
-                cell.runs.append(_LINE_BREAK)
-        else:
-            self._flush(start, start)
-        if tag.self_closed:
-            return
-        name = tag.name
-        if name == b"p" and self.stack and self.stack[-1][0] == b"p":
-            self._close(b"p", inline=False)
+    def _break_line(self) -> None:
+        if self.cell is not None:
+            self.cell.append(_LINE_BREAK)
+        elif self.runs:
+            self.runs.append((_LINE_BREAK, self.style))
+
+    def _push(self, name: bytes, tag: Tag, start: int) -> None:
         self.stack.append((name, True, self.style))
         if len(self.stack) > self.source.limits.max_depth:
             raise DocumentCorrupt(f"Elements are nested more than {self.source.limits.max_depth:,} deep at byte {start}.")
         self.style = tag.merged.get(self.style) or tag.apply(self.style)
+
+    def _open_block(self, tag: Tag, start: int) -> None:
+        if self.cell is None:
+            self._flush(start, start)
+        elif self.cell and self.cell[-1] != _LINE_BREAK:
+            self.cell.append(_LINE_BREAK)
+        if tag.self_closed:
+            if tag.break_after:
+                self._new_page(start)
+            return
+        name = tag.name
+        if name == b"p" and self.stack and self.stack[-1][0] == b"p":
+            self._close(b"p", inline=False)
+        self._push(name, tag, start)
         self.boundary = start
+        if tag.break_after:
+            self.breaking.append(len(self.stack))
         if name == b"pre":
             self.pre += 1
         elif name == b"li":
@@ -372,12 +311,10 @@ class Scanner:
             self.headings.append(tag.heading)
 
     def _close_block(self, tag: Tag, start: int, end: int) -> None:
-        cell = self.cell
-        if cell is not None:
-            if cell.runs and cell.runs[-1] != _LINE_BREAK:
-                cell.runs.append(_LINE_BREAK)
-        else:
+        if self.cell is None:
             self._flush(start, end)
+        elif self.cell and self.cell[-1] != _LINE_BREAK:
+            self.cell.append(_LINE_BREAK)
         name = tag.name
         self._close(name, inline=False)
         if name == b"pre":
@@ -386,6 +323,10 @@ class Scanner:
             self.lists = max(0, self.lists - 1)
         elif self.headings and len(name) == 2 and name[:1] == b"h":
             self.headings.pop()
+        if self.breaking and len(self.stack) < self.breaking[-1]:
+            while self.breaking and len(self.stack) < self.breaking[-1]:
+                self.breaking.pop()
+            self._new_page(end)
         self.boundary = end
 
     def _close(self, name: bytes, *, inline: bool) -> None:
@@ -400,15 +341,18 @@ class Scanner:
                 self.style = entry[2]
                 del stack[depth:]
                 return
-            if entry[1] and (inline or entry[0] in (b"td", b"table")):
+            if entry[1] and (inline or (entry[0] in (b"td", b"table") and name != b"table")):
                 return
 
     def _end_link(self) -> None:
         assert self.link is not None
-        start, target = self.link
-        runs = self.cell.runs if self.cell is not None else [run for run, _ in self.runs]
-        text = plain(b"".join(runs[self.link_runs :]), self.encoding)
-        self.links.append((start, target, text))
+        start, target, first = self.link
+        runs = self.cell if self.cell is not None else [run for run, _ in self.runs]
+        found = (start, target, plain(b"".join(runs[first:]), self.encoding).replace("\n", " "))
+        if self.cell is not None and self.tables:
+            self.tables[-1].raw.links.append(found)
+        else:
+            self.links.append(found)
         self.link = None
 
     def _new_page(self, start: int) -> None:
@@ -416,31 +360,45 @@ class Scanner:
             self.result.page_starts.append(start)
         self.page = len(self.result.page_starts)
 
-    def _open_table(self, start: int) -> None:
+    def _open_cell(self, tag: Tag, start: int) -> None:
+        if not self.tables:
+            self._flush(start, start)
+            return
+        self._close_cell(start)
+        self._flush(start, start)
+        table = self.tables[-1]
+        table.open_cell(tag, start)
+        if tag.self_closed:
+            table.close_cell(start)
+            return
+        self._push(b"td", tag, start)
+        self.cell = table.runs
+
+    def _close_cell(self, end: int) -> None:
+        if self.cell is not None and self.tables:
+            self.tables[-1].close_cell(end)
+            self._close(b"td", inline=False)
+        self.cell = None
+
+    def _open_table(self, tag: Tag, start: int) -> None:
         self._flush(start, start)
         if self.tables:
-            self.tables[-1].has_inner = True
-        self.cells.append(self.cell)
+            # The text around an inner table is a cell of the outer one; the inner table stands for itself.
+            self.tables[-1].raw.has_inner = True
+            self.tables[-1].close_cell(start)
+        raw = RawTable(start, self.page, self.style)
+        self.tables.append(OpenTable(raw, self.encoding, self.source.limits.max_cells))
+        self._push(b"table", tag, start)
         self.cell = None
-        self.tables.append(RawTable(start, self.page))
-        self.stack.append((b"table", True, self.style))
-        if len(self.stack) > self.source.limits.max_depth:
-            raise DocumentCorrupt(f"Elements are nested more than {self.source.limits.max_depth:,} deep at byte {start}.")
-        self.style = self.style._replace(centered=False) if self.style.centered else self.style
 
     def _close_table(self, start: int, end: int) -> None:
         if not self.tables:
             return
-        if self.cell is not None:
-            self.cell.end = start
-            self._close(b"td", inline=False)
-        self.cell = None
+        self._close_cell(start)
         self._flush(start, start)
         table = self.tables.pop()
-        table.end = end
         self._close(b"table", inline=False)
-        self.cell = self.cells.pop()
-        self.result.items.append(table)
+        self.result.items.append(table.close(end))
         self.boundary = end
 
     def _flush(self, start: int, end: int) -> None:
@@ -449,18 +407,15 @@ class Scanner:
         if not runs:
             return
         self.runs = []
-        links, self.links = tuple(self.links), []
+        links, self.links = self.links, []
         self.link = None
-        text = plain(b"".join([raw for raw, _ in runs]), self.encoding)
-        preformatted = self.pre > 0
-        if preformatted:
-            joined = b"".join([raw for raw, _ in runs]).replace(_LINE_BREAK, b"\n")
-            text = html.unescape(joined.decode(self.encoding, "replace"))
-        if not text.strip():
+        raw = runs[0][0] if len(runs) == 1 else b"".join([run for run, _ in runs])
+        if self.pre:
+            text = html.unescape(raw.replace(_LINE_BREAK, b"\n").decode(self.encoding, "replace"))
+        else:
+            text = plain(raw, self.encoding)
+        if not text or text.isspace():
             return
-        style = runs[0][1]
-        if len(runs) > 1:
-            style = _common(runs)
         begin = self.boundary if self.boundary <= self.run_start else self.run_start
         self.result.items.append(
             Paragraph(
@@ -468,21 +423,42 @@ class Scanner:
                 begin,
                 max(end, begin),
                 self.page,
-                style,
-                next((name for name, block, _ in reversed(self.stack) if block), b""),
+                runs[0][1] if len(runs) == 1 else _common(runs),
                 self.headings[-1] if self.headings else 0,
                 self.lists > 0,
-                preformatted,
-                links,
+                self.pre > 0,
+                tuple(links),
             )
         )
         self.boundary = end
 
     def _finish(self, size: int) -> None:
         while self.tables:
-            self.result.warnings.append(f"The table at byte {self.tables[-1].start} is never closed.")
+            self.result.warnings.append(f"The table at byte {self.tables[-1].raw.start} is never closed.")
             self._close_table(size, size)
         self._flush(size, size)
+
+    def _style_of(self, table: RawTable, cell: Cell) -> Style:
+        """How the first text of a cell looks."""
+        style = table.style
+        for piece in self.data[cell.start : cell.end].split(b"<")[1:]:
+            tag, text = self._read(piece)
+            if tag.op in (Op.INLINE_OPEN, Op.BLOCK_OPEN, Op.CELL_OPEN, Op.LINK_OPEN) and not tag.self_closed:
+                style = tag.apply(style)
+            if text and plain(text, self.encoding):
+                break
+        return style
+
+
+def _nest_end(data: bytes, position: int) -> int:
+    """Offset behind the tables that nest at ``position``: where as many have ended as have begun."""
+    depth = 0
+    for match in _TABLE.finditer(data, position):
+        depth += -1 if match[1] else 1
+        if depth == 0:
+            end = data.find(b"<", match.end())
+            return end if end >= 0 else len(data)
+    return len(data)
 
 
 def _common(runs: list[tuple[bytes, Style]]) -> Style:
@@ -500,10 +476,6 @@ def _common(runs: list[tuple[bytes, Style]]) -> Style:
     )
 
 
-LITERAL = Tag(Op.LITERAL, b"")
-NOTHING = Tag(Op.NOTHING, b"")
-
-
 def scan(source: Source) -> Scan:
     """Read the paragraphs, tables and images of an HTML document.
 
@@ -513,5 +485,3 @@ def scan(source: Source) -> Scan:
         DocumentTimeout: over the time that the limits allow.
     """
     return Scanner(source).run()
-
-

@@ -7,14 +7,17 @@ them. The grid has only rows and columns that show something, and one cell per s
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from salescience_pipeline.documents.model import Cell, Table
 from salescience_pipeline.documents.numbers import is_dash, is_year, shown_number
-from salescience_pipeline.documents.scan import RawCell, RawTable, plain
+from salescience_pipeline.documents.scan_model import RawTable
+from salescience_pipeline.documents.tags import Style
 
 _PREFIXES = frozenset({"$", "($", "$(", "(", "\u20ac", "\u00a3", "\u00a5", "US$", "C$", "A$", "HK$", "NT$", "R$", "RMB", "-", "- $"})
 _SUFFIXES = frozenset({")", "%", ")%", "%)", "x", "]", "bps", "bp", "pts", "pt", ") %", "% )", "*", "**", "\u2020"})
+_MARKS = _PREFIXES | _SUFFIXES
+_MONEY = "$\u20ac\u00a3\u00a5"
 _PERIOD_WORDS = re.compile(
     r"\b(?:january|february|march|april|may|june|july|august|september|october|november|december|"
     r"(?:jan|feb|mar|apr|jun|jul|aug|sept?|oct|nov|dec)\.?|months|weeks|quarters?|years?|fiscal|ended|ending|q[1-4])\b",
@@ -58,115 +61,84 @@ def read_currency(text: str) -> str | None:
     return None
 
 
-class _Placed:
-    """A cell that shows something, with the physical columns ``left`` to ``right`` that it covers."""
+def read_table(raw: RawTable, rows: list[list[Cell]], style_of: Callable[[Cell], Style]) -> Table:
+    """The grid of a table.
 
-    __slots__ = ("end", "left", "raw", "right", "rowspan", "start", "text")
-
-    def __init__(self, raw: RawCell, left: int, text: str) -> None:
-        self.raw = raw
-        self.left = left
-        self.right = left + raw.colspan
-        self.rowspan = raw.rowspan
-        self.text = text
-        self.start = raw.start
-        self.end = raw.end
-
-
-class TableReader:
-    """Turns the raw tables of one document into grids; remembers the texts that cells repeat."""
-
-    def __init__(self, encoding: str) -> None:
-        """``encoding`` is the codec of the document."""
-        self._encoding = encoding
-        self._texts: dict[bytes, str] = {}
-
-    def text(self, cell: RawCell) -> str:
-        """What a cell shows, on one line."""
-        runs = cell.runs
-        if not runs:
-            return ""
-        raw = runs[0] if len(runs) == 1 else b"".join(runs)
-        known = self._texts.get(raw)
-        if known is None:
-            known = plain(raw, self._encoding).replace("\n", " ")
-            if len(raw) < 40 and len(self._texts) < 50_000:
-                self._texts[raw] = known
-        return known
-
-    def place(self, raw: RawTable) -> list[list[_Placed]]:
-        """The rows that show something, every cell with its physical columns, "$" and ")" joined to their numbers."""
-        rows: list[list[_Placed]] = []
-        covered: dict[int, int] = {}
-        for raw_row in raw.rows:
-            row: list[_Placed] = []
-            column = 0
-            for cell in raw_row:
-                while covered and covered.get(column, 0) > 0:
-                    column += 1
-                if cell.runs and (text := self.text(cell)):
-                    row.append(_Placed(cell, column, text))
-                if cell.rowspan > 1:
-                    for covering in range(column, column + cell.colspan):
-                        covered[covering] = cell.rowspan
-                column += cell.colspan
-            if covered:
-                covered = {column: left - 1 for column, left in covered.items() if left > 1}
-            if row:
-                rows.append(_joined(row))
-        return rows
-
-    def read(self, raw: RawTable, rows: list[list[_Placed]]) -> Table:
-        """The grid of a table whose placed rows are ``rows``."""
-        columns = _columns(rows)
-        lookup = _column_lookup(columns)
-        cells: list[Cell] = []
-        for number, row in enumerate(rows):
-            taken = -1
-            for placed in row:
-                first, last = lookup(placed.left, placed.right)
-                first = max(first, taken + 1)
-                last = max(first, last)
-                if first >= len(columns):
-                    columns.append((placed.left, placed.right))
-                rowspan = min(placed.rowspan, len(rows) - number)
-                cells.append(
-                    Cell(number, first, rowspan, last - first + 1, placed.text, False, placed.start, placed.end)
-                )
-                taken = last
-        header_rows = _header_rows(rows)
-        for made in cells:
-            if made.row >= header_rows:
-                break
-            made.header = True
-        n_cols = max((cell.col + cell.colspan for cell in cells), default=0)
-        return Table(cells, len(rows), n_cols, header_rows, raw.start, raw.end)
+    Args:
+        raw: the table as it stands in the source.
+        rows: its rows as :func:`joined_rows` gives them; ``row``, ``col`` and ``colspan`` of the cells become logical.
+        style_of: how a cell looks.
+    """
+    columns = _columns(rows)
+    header_rows = _header_rows(rows, style_of)
+    memo: dict[tuple[int, int], tuple[int, int]] = {}
+    cells: list[Cell] = []
+    n_cols = 0
+    n_rows = len(rows)
+    for number, row in enumerate(rows):
+        taken = -1
+        for cell in row:
+            left = cell.col
+            key = (left, left + cell.colspan)
+            hit = memo.get(key)
+            if hit is None:
+                hit = memo[key] = _touched(columns, *key)
+            first, last = hit
+            if first <= taken:
+                first = taken + 1
+            taken = max(first, last)
+            cell.row = number
+            cell.col = first
+            cell.colspan = taken - first + 1
+            if cell.rowspan > 1:
+                cell.rowspan = min(cell.rowspan, n_rows - number)
+            cell.header = number < header_rows
+        n_cols = max(n_cols, taken + 1)
+        cells += row
+    return Table(cells, n_rows, n_cols, header_rows, raw.start, raw.end)
 
 
-def _joined(row: list[_Placed]) -> list[_Placed]:
+def _touched(columns: list[tuple[int, int]], left: int, right: int) -> tuple[int, int]:
+    """The first and the last column that an interval touches."""
+    hits = [index for index, column in enumerate(columns) if column[0] < right and left < column[1]]
+    return (hits[0], hits[-1]) if hits else (len(columns), len(columns))
+
+
+def joined_rows(raw: RawTable) -> list[list[Cell]]:
+    """The rows of a table, "$" and ")" joined to their numbers."""
+    return [_joined(row) if len(row) > 1 else row for row in raw.rows]
+
+
+def _joined(row: list[Cell]) -> list[Cell]:
     """The row with currency signs and opening brackets joined to what follows, closing ones to what precedes."""
-    if len(row) == 1:
+    for cell in row:
+        if cell.text in _MARKS:
+            break
+    else:
         return row
-    result: list[_Placed] = []
-    pending: _Placed | None = None
-    for placed in row:
-        text = placed.text
-        if text in _SUFFIXES and result and pending is None and _is_value(result[-1].text):
+    result: list[Cell] = []
+    pending: Cell | None = None
+    for cell in row:
+        text = cell.text
+        if pending is not None:
+            if text not in _SUFFIXES and _is_value(text):
+                mark = pending.text
+                cell.text = f"{mark} {text}" if mark[-1:] in _MONEY or mark[-1:].isalpha() else mark + text
+                cell.colspan += cell.col - pending.col
+                cell.col, cell.start = pending.col, pending.start
+            else:
+                result.append(pending)
+            pending = None
+        elif text in _SUFFIXES and result and _is_value(result[-1].text):
             before = result[-1]
             before.text += text
-            before.right, before.end = placed.right, placed.end
+            before.colspan = cell.col + cell.colspan - before.col
+            before.end = cell.end
             continue
-        if pending is not None:
-            if text in _SUFFIXES or not _is_value(text):
-                result.append(pending)
-            else:
-                placed.text = pending.text + (" " if pending.text[-1:].isalpha() or pending.text[-1:] in "$\u20ac\u00a3\u00a5" else "") + text
-                placed.left, placed.start = pending.left, pending.start
-            pending = None
-        if placed.text in _PREFIXES:
-            pending = placed
+        if text in _PREFIXES:
+            pending = cell
         else:
-            result.append(placed)
+            result.append(cell)
     if pending is not None:
         result.append(pending)
     return result
@@ -177,7 +149,7 @@ def _is_value(text: str) -> bool:
     return text[-1:].isdigit() or is_dash(text) or shown_number(text) is not None or text[:1] in "($" and text[1:2].isdigit()
 
 
-def _columns(rows: list[list[_Placed]]) -> list[tuple[int, int]]:
+def _columns(rows: list[list[Cell]]) -> list[tuple[int, int]]:
     """The disjoint column intervals of a table, left to right.
 
     Narrow cells say where columns are; a cell that covers several of the columns found so far spans them. Intervals are
@@ -185,8 +157,8 @@ def _columns(rows: list[list[_Placed]]) -> list[tuple[int, int]]:
     """
     widths: dict[tuple[int, int], int] = {}
     for row in rows:
-        for placed in row:
-            key = (placed.left, placed.right)
+        for cell in row:
+            key = (cell.col, cell.col + cell.colspan)
             widths[key] = widths.get(key, 0) + 1
     columns: list[tuple[int, int]] = []
     for left, right in sorted(widths, key=lambda key: (key[1] - key[0], -widths[key])):
@@ -204,21 +176,7 @@ def _columns(rows: list[list[_Placed]]) -> list[tuple[int, int]]:
     return sorted(columns)
 
 
-def _column_lookup(columns: list[tuple[int, int]]):  # type: ignore[no-untyped-def]
-    """A function from a physical interval to the first and last column that it touches."""
-    memo: dict[tuple[int, int], tuple[int, int]] = {}
-
-    def lookup(left: int, right: int) -> tuple[int, int]:
-        known = memo.get((left, right))
-        if known is None:
-            hits = [index for index, column in enumerate(columns) if column[0] < right and left < column[1]]
-            known = memo[left, right] = (hits[0], hits[-1]) if hits else (len(columns), len(columns))
-        return known
-
-    return lookup
-
-
-def _header_rows(rows: Sequence[Sequence[_Placed]]) -> int:
+def _header_rows(rows: Sequence[Sequence[Cell]], style_of: Callable[[Cell], Style]) -> int:
     """How many rows at the top name columns: those before the first row that shows a value."""
     for number, row in enumerate(rows):
         if number > 12:
@@ -228,15 +186,15 @@ def _header_rows(rows: Sequence[Sequence[_Placed]]) -> int:
                 number -= 1
             return number
     first = rows[0] if rows else []
-    marked = len(first) > 1 and all(placed.raw.th or placed.raw.style.bold for placed in first)
+    marked = len(first) > 1 and all(style_of(cell).bold for cell in first)
     return 1 if marked and len(rows) > 1 else 0
 
 
-def _shows_value(row: Sequence[_Placed]) -> bool:
+def _shows_value(row: Sequence[Cell]) -> bool:
     """Whether a row shows a number that is not part of a date or a year."""
     values = 0
-    for index, placed in enumerate(row):
-        text = placed.text
+    for index, cell in enumerate(row):
+        text = cell.text
         if index == 0 and len(row) > 1 and not _is_value(text):
             continue
         if is_year(text) or _PERIOD_WORDS.search(text):
@@ -246,13 +204,13 @@ def _shows_value(row: Sequence[_Placed]) -> bool:
     return values > 0
 
 
-def _is_subheading(row: Sequence[_Placed], following: Sequence[_Placed]) -> bool:
+def _is_subheading(row: Sequence[Cell], following: Sequence[Cell]) -> bool:
     """Whether a row without values belongs to the body: one label in the first column, as "Current assets:"."""
     if len(row) != 1 or not following:
         return False
-    placed = row[0]
-    if placed.text.endswith(":"):
+    cell = row[0]
+    if cell.text.endswith(":"):
         return True
-    if placed.left > following[0].left or placed.right > following[min(1, len(following) - 1)].left + 1:
+    if cell.col > following[0].col or cell.col + cell.colspan > following[min(1, len(following) - 1)].col + 1:
         return False
-    return not _PERIOD_WORDS.search(placed.text) and read_scale(placed.text) is None
+    return not _PERIOD_WORDS.search(cell.text) and read_scale(cell.text) is None

@@ -33,6 +33,8 @@ class Op(IntEnum):
     PAGE = 15
     LITERAL = 16
     """Not a tag: a "<" in running text."""
+    HIDDEN = 17
+    """Nothing of it is shown up to its end."""
 
 
 class Style(NamedTuple):
@@ -53,7 +55,6 @@ class Tag:
     """One spelling of a tag."""
 
     __slots__ = (
-        "anchor",
         "break_after",
         "break_before",
         "changes",
@@ -80,7 +81,6 @@ class Tag:
         self.break_before = False
         self.break_after = False
         self.heading = 0
-        self.anchor: str | None = None
         self.href: str | None = None
         self.text = ""
 
@@ -116,6 +116,9 @@ _FIXED_OPS: dict[bytes, tuple[Op, Op]] = {
     b"hr": (Op.RULE, Op.NOTHING),
     b"img": (Op.IMAGE, Op.NOTHING),
     b"page": (Op.PAGE, Op.NOTHING),
+    b"script": (Op.HIDDEN, Op.NOTHING),
+    b"style": (Op.HIDDEN, Op.NOTHING),
+    b"head": (Op.HIDDEN, Op.NOTHING),
 }
 _CHANGES_BY_NAME: dict[bytes, dict[str, object]] = {
     b"b": {"bold": True},
@@ -145,10 +148,12 @@ def read_tag(raw: bytes, encoding: str) -> Tag:
         op = Op.BLOCK_CLOSE if closing else Op.BLOCK_OPEN
     elif local in _INLINE:
         op = Op.INLINE_CLOSE if closing else Op.INLINE_OPEN
+    elif local.endswith(b":header") and not closing:
+        return Tag(Op.HIDDEN, b"header")
     else:
         return Tag(Op.NOTHING, local)
     tag = Tag(op, local)
-    if closing:
+    if closing or op == Op.HIDDEN:
         return tag
     tag.self_closed = raw.endswith(b"/>")
     tag.changes = dict(_CHANGES_BY_NAME.get(local, {}))
@@ -172,7 +177,6 @@ def _read_attributes(tag: Tag, attributes: dict[str, str]) -> None:
         tag.changes["size"] = _font_size(size)
     if "style" in attributes:
         _read_style(tag, attributes["style"].lower())
-    tag.anchor = attributes.get("id") or attributes.get("name")
     if tag.name == b"a" and (href := attributes.get("href")):
         tag.href = href
         tag.op = int(Op.LINK_OPEN)

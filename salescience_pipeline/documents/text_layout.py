@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from salescience_pipeline.documents.scan import Paragraph, RawCell, RawTable, Scan
+from salescience_pipeline.documents.model import Cell
+from salescience_pipeline.documents.scan_model import Paragraph, RawTable, Scan
 from salescience_pipeline.documents.source import Source
 from salescience_pipeline.documents.tags import PLAIN
 
@@ -92,7 +93,7 @@ class TextReader:
         width = len(lines[0].text.strip())
         centered = len(lines) <= 3 and indent >= 10 and abs((indent + width / 2) - 40) <= 8
         style = PLAIN._replace(centered=True) if centered else PLAIN
-        self.scan.items.append(Paragraph(text, lines[0].start, lines[-1].end, self.page, style, b"text"))
+        self.scan.items.append(Paragraph(text, lines[0].start, lines[-1].end, self.page, style))
 
     def _end_table(self, end: int) -> None:
         lines, self.table = self.table, None
@@ -106,19 +107,14 @@ class TextReader:
             if not shown.strip() or _RULE.fullmatch(shown):
                 continue
             shown = _LEADERS.sub(lambda match: " " * len(match[0]), shown)
-            row: list[RawCell] = []
-            column = 0
-            for match in _CELL.finditer(shown):
-                left, right = match.span()
-                if left > column:
-                    row.append(RawCell(line.start, left - column, 1))
-                # Columns are characters here; a cell covers those that it is printed over.
-                cell = RawCell(line.start + left, right - left, 1, [match[0].encode(self.source.encoding, "replace")])
-                cell.end = min(line.end, line.start + right)
-                row.append(cell)
-                column = right
-            table.rows.append(row)
+            # Columns are characters here; a cell covers those that it is printed over.
+            row = [
+                Cell(0, match.start(), 1, len(match[0]), match[0], False, line.start + match.start(), line.start + match.end())
+                for match in _CELL.finditer(shown)
+            ]
             table.n_cells += len(row)
+            if row:
+                table.rows.append(row)
         if table.rows:
             self.scan.items.append(table)
 
