@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
-import importlib.util
+import importlib
 import sys
 import traceback
 from collections.abc import Callable, Mapping, Sequence
@@ -99,8 +99,6 @@ class Sandbox:
     def load(self, names: Sequence[str] = PROVIDERS) -> None:
         """Build the providers."""
         for name in names:
-            if importlib.util.find_spec(f"{__package__}.{name}") is None:
-                continue
             module = importlib.import_module(f"{__package__}.{name}")
             self.providers[name] = module.provider(self)
 
@@ -133,22 +131,23 @@ class Sandbox:
     def describe(self) -> dict[str, Any]:
         """Who exists, as JSON types."""
         world = self.world
-        own = [{"ticker": c.ticker, "cik": c.cik, "name": c.name} for c in world.all]
-        fictional = self.kind == "fictional"
-        note = (
-            "Fictional data: every company, person, price and filing here is invented."
-            if fictional
-            else ("Recorded data: filings and answers as their publishers gave them.")
-        )
+        if self.kind == "fictional":
+            note = "Fictional data: every company, person, price and filing here is invented."
+            companies = [{"ticker": c.ticker, "cik": c.cik, "name": c.name} for c in world.all]
+            watchlist, indices = list(world.watchlist), list(world.indices)
+        else:
+            note = "Recorded data: filings and answers as their publishers gave them."
+            companies, watchlist, indices = [], [], []
+        watchlist = watchlist if self.watchlist is None else self.watchlist
         return {
             "world": self.kind,
             "seed": world.seed,
             "today": world.today.isoformat(),
             "note": note,
-            "watchlist": list(world.watchlist) if self.watchlist is None else self.watchlist,
-            "active": list(world.active) if self.watchlist is None else self.watchlist[:5],
-            "indices": list(world.indices) if fictional else [],
-            "companies": own if self.universe is None else self.universe,
+            "watchlist": watchlist,
+            "active": watchlist[: min(100, (len(watchlist) + 1) // 2)],
+            "indices": indices,
+            "companies": companies if self.universe is None else self.universe,
         }
 
 

@@ -13,7 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from salescience_pipeline.sandbox import app, nyse
-from salescience_pipeline.sandbox.tiingo import COLUMNS, Tiingo, resample
+from salescience_pipeline.sandbox.tiingo import COLUMNS
+from salescience_pipeline.sandbox.tiingo_resample import resample
+from salescience_pipeline.sandbox.tiingo_source import FictionalSource
 from salescience_pipeline.sandbox.world import World
 from salescience_pipeline_tests.test_sandbox import lookalikes
 from salescience_pipeline_tests.test_sandbox.serving import LAST, PRICE_PROVIDERS, TODAY, TOKEN, Served, running
@@ -146,13 +148,8 @@ def test_a_delisted_company_keeps_its_history_and_its_end(sandbox):
 # -- the rule of adjustment -------------------------------------------------------------------------------------------
 
 
-def emulated(world: World = WORLD) -> Tiingo:
-    return Tiingo(app.Sandbox(world))
-
-
 def rows_of(ticker: str, first: dt.date, last: dt.date) -> list[dict]:
-    company = WORLD.company(ticker)
-    return emulated()._rows(company, WORLD.bars(ticker, first, last))
+    return FictionalSource(app.Sandbox(WORLD)).rows(ticker.replace(".", "-"), first, last)
 
 
 @given(st.sampled_from([c.ticker for c in WORLD.all]), st.integers(2015, 2026))
