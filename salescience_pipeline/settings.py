@@ -14,6 +14,9 @@ from typing import Annotated
 from pydantic import AliasChoices, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+_SEC_LIMIT = 10.0
+"""Requests per second and user, over all machines: SEC's fair-access rule."""
+
 
 class World(StrEnum):
     """Where the data comes from; each world has a folder, a ledger and a warehouse of its own."""
@@ -59,7 +62,10 @@ class Settings(BaseSettings):
         description="Company name and e-mail for EDGAR's User-Agent; compulsory in the live world.",
     )
     edgar_rate: float = Field(
-        8.0, gt=0, le=10, description="Requests per second to SEC, over all processes and machines together."
+        8.0,
+        gt=0,
+        le=1_000,
+        description="Requests per second to SEC, over all processes and machines together; 10 at most in the live world.",
     )
     edgar_block_seconds: float = Field(
         600.0, ge=1, description="Pause for every process after SEC shows its block page, in seconds."
@@ -86,9 +92,11 @@ class Settings(BaseSettings):
     log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="Level of our own log lines.")
 
     @model_validator(mode="after")
-    def _corpus_world_needs_a_corpus(self) -> Settings:
+    def _world_has_what_it_needs(self) -> Settings:
         if self.world is World.CORPUS and self.corpus is None:
             raise SettingsError("The corpus world needs SALESCIENCE_CORPUS, the folder of recorded filings.")
+        if self.is_live and self.edgar_rate > _SEC_LIMIT:
+            raise SettingsError("SALESCIENCE_EDGAR_RATE may be 10 at most: SEC shuts out who asks faster.")
         return self
 
     @cached_property

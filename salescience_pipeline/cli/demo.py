@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from salescience_pipeline.acquisition.outcome import Acquired
     from salescience_pipeline.acquisition.services import Services
 
+_RECORDED_RATE = 200.0
+
 _ANSWERS = {
     "Companies by market value": """
         select c.ticker, c.name, c.sector, round(c.market_cap / 1e9, 2) as market_cap_bn, f.filings, f.insider_forms
@@ -103,6 +105,9 @@ def demo(
 
     started = time.monotonic()
     settings = settings_for(live=live, corpus=corpus, home=home)
+    if settings.world is World.CORPUS and "edgar_rate" not in settings.model_fields_set:
+        # Nobody is spared by asking a folder slowly; most of what old submissions name is not recorded.
+        settings = settings_for(corpus=corpus, home=home, edgar_rate=_RECORDED_RATE)
     os.environ.update(environment_for(settings))
     os.environ["DAGSTER_HOME"] = str(dagster_home(settings))
     show_note(settings)
@@ -176,8 +181,24 @@ def _steps(
         forms = sorted({row["form"] for row in rows if row.get("form")} - {"3", "4", "5"})
         config["core_sec__documents"] = {"config": options | {"forms": forms}}
         config = {name: value for name, value in config.items() if DATASETS[name].provider == "sec"}
-    for first, last in contiguous(followed, instance.get_dynamic_partitions("tickers")):
+    ordered = instance.get_dynamic_partitions("tickers")
+    for first, last in contiguous(followed, ordered):
         yield job, partition_tags(first, last), {"ops": config} if config else {}
+    if recorded and (changed := _later_snapshots(services)):
+        forced = {
+            name: {"config": value["config"] | {"force": name == "core_sec__filings_history"}}
+            for name, value in config.items()
+        }
+        for first, last in contiguous(changed, ordered):
+            yield job, partition_tags(first, last), {"ops": forced}
+
+
+def _later_snapshots(services: Services) -> list[str]:
+    """Switch the sandbox to the later recordings of companies that have two; the tickers of those companies."""
+    assert services.sandbox is not None
+    files = services.sandbox.get("/_sandbox/corpus/manifest")["files"]
+    services.sandbox.post("/_sandbox/corpus", {"later": True})
+    return sorted({file["ticker"] for file in files if file["kind"] == "later_submission" and file["ticker"]})
 
 
 def _run(
