@@ -18,7 +18,7 @@ from zoneinfo import ZoneInfo
 
 from salescience_pipeline.catalog.providers import PROVIDERS
 from salescience_pipeline.clients.errors import CircuitOpen, RateLimited, Retryable
-from salescience_pipeline.clients.gate_steps import (
+from salescience_pipeline.clients.gate_model import (
     Decision,
     GateRule,
     GateState,
@@ -26,14 +26,15 @@ from salescience_pipeline.clients.gate_steps import (
     Refusal,
     SymbolUse,
     Wait,
-    admits,
-    report,
-    reserve,
 )
+from salescience_pipeline.clients.gate_steps import admits, due, postpone, report, reserve
 from salescience_pipeline.clients.model import AnswerClass
 from salescience_pipeline.settings import Settings
 
 __all__ = ["Gate", "GateRow", "GateRule", "GateState", "GateStore", "Permit", "SymbolUse", "gate_rules"]
+
+_LOOK = 0.02
+"""Seconds before its time at which a sleeping permit looks at the row again; far less than ``spacing - grace``."""
 
 
 def gate_rules(settings: Settings) -> dict[str, GateRule]:
@@ -113,7 +114,7 @@ class Gate:
 
         Args:
             provider: Id of the catalogue row.
-            cost: How many requests this one counts as.
+            cost: How many requests this one counts as, at most half the rate.
             symbol: The symbol asked for, where the plan limits distinct symbols.
             max_wait: Seconds to wait for a turn, a pause of the provider included.
             patience: Seconds to sit out a breaker, a block or a quota, instead of being refused at once.
@@ -131,8 +132,9 @@ class Gate:
         while True:
             decision = self._reserve(rule, holder, cost=cost, symbol=symbol, deadline=deadline, unused=unused)
             if isinstance(decision, Permit):
-                if self._stand_in_line(rule, decision):
-                    return decision
+                kept = self._wait_for(rule, decision)
+                if kept is not None:
+                    return kept
                 unused = decision
                 continue
             now = self._clock()
@@ -194,18 +196,30 @@ class Gate:
         self._lead += 0.1 * (spent - self._lead)
         return decision
 
-    def _stand_in_line(self, rule: GateRule, permit: Permit) -> bool:
-        """Sleep until the slot; False when it can no longer be used."""
-        ahead = permit.at - self._clock()
-        if ahead > 0.02:
-            # What happened meanwhile (a block, an opened breaker) counts: look again just before the slot.
-            self._sleep(ahead - min(2 * self._lead, 0.01))
-            if not admits(self._store.read(rule.provider), permit, max(self._clock(), permit.at)):
-                return False
-            ahead = permit.at - self._clock()
-        if ahead > 0:
-            self._sleep(ahead)
-        return self._clock() - permit.at <= rule.tolerance
+    def _wait_for(self, rule: GateRule, permit: Permit) -> Permit | None:
+        """Sleep until the permit may be used; None when it cannot be used any more."""
+        while True:
+            moved, ahead = False, permit.at - self._clock()
+            if ahead > _LOOK:
+                # What happened meanwhile (a block, an opened breaker, a late request) counts: look just before.
+                self._sleep(ahead - min(2 * self._lead, _LOOK / 2))
+                state = self._store.read(rule.provider)
+                if not admits(state, permit, max(self._clock(), permit.at)):
+                    return None
+                moved = due(state, rule, permit) > permit.at
+                ahead = permit.at - self._clock()
+            if not moved:
+                if ahead > 0:
+                    self._sleep(ahead)
+                if self._clock() - permit.at <= rule.tolerance:
+                    return permit
+            with self._store.transaction(rule.provider) as row:
+                now = self._clock() + self._lead
+                state, later = postpone(row.state, rule, now, permit)
+                if later is None or not admits(row.state, permit, now):
+                    return None
+                row.save(state)
+            permit = later
 
 
 def _error(provider: str, decision: Wait | Refusal) -> Retryable:

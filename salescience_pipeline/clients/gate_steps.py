@@ -3,11 +3,13 @@
 :func:`reserve`, :func:`admits` and :func:`report` map a :class:`GateState` and a time to a new state; ``gate`` applies
 them to a row that all processes share.
 
-The limit is kept by *reservation* (the generic cell rate algorithm with absolute slots): every caller takes the next
-free slot in one atomic step and sleeps until then, so the order is fair and nobody polls. Slots lie
-``(1 + margin) / rate`` apart and a request leaves at most ``tolerance`` after its slot, so that ``rate + 1`` requests
-always take longer than a second; what the margin leaves over the tolerance absorbs the jitter of the network, because
-the provider counts arrivals, not departures. Who wakes later than that gives the time back: see :func:`reserve`.
+The limit is kept by *reservation* (the generic cell rate algorithm with absolute, numbered slots): every caller takes the
+next free slot in one atomic step and sleeps until then, so the order is fair and nobody polls. With ``k`` requests
+allowed in a window, slots lie ``window * (1 + margin) / k`` apart. Nobody sends before the slot, and who is late says so
+in the row *before* sending; slot ``n`` then waits until a whole spacing of ``k`` slots after what slot ``n - k`` really
+did. Of any ``k + 1`` requests two have numbers that are equal modulo ``k``, so any ``k + 1`` requests take longer than
+the window. A delay costs its own series only, a ``k``-th of what moving all slots would cost. What the margin leaves
+over the tolerance absorbs the jitter of the network, because the provider counts arrivals, not departures.
 
 The breaker opens after consecutive failures and lets one probe through at a time, over all processes. A rate limit is
 not a failure and never opens it. A block (the provider shuts us out) opens it for the whole block and is never probed.
@@ -17,15 +19,22 @@ What does not belong here: clocks, sleeping, databases.
 
 from __future__ import annotations
 
-import datetime as dt
-import math
-from dataclasses import dataclass, replace
-from enum import StrEnum
+from dataclasses import replace
 from typing import Any
-from zoneinfo import ZoneInfo
 
-from salescience_pipeline.catalog.providers import Provider, Quota, Window
-from salescience_pipeline.clients.errors import Blocked, CircuitOpen, QuotaExhausted, Retryable
+from salescience_pipeline.catalog.providers import Window
+from salescience_pipeline.clients.errors import Blocked, CircuitOpen, QuotaExhausted
+from salescience_pipeline.clients.gate_model import (
+    Breaker,
+    Decision,
+    GateRule,
+    GateState,
+    Permit,
+    Refusal,
+    SymbolUse,
+    Wait,
+    window_bounds,
+)
 from salescience_pipeline.clients.model import AnswerClass
 
 MAX_QUEUE = 600.0
@@ -42,179 +51,6 @@ _HEALTHY = frozenset(AnswerClass) - {
 """Answers that show the provider at work; a refused key is our fault, not its failure."""
 
 
-class Breaker(StrEnum):
-    """The state of a provider's circuit breaker."""
-
-    CLOSED = "closed"
-    OPEN = "open"
-    HALF_OPEN = "half_open"
-
-
-@dataclass(frozen=True, slots=True)
-class GateRule:
-    """How fast and how stubbornly one provider may be asked (numbers: reference/features.md 3.1, design.md 6)."""
-
-    provider: str
-    rate: float
-    """Requests per second over all processes."""
-    quotas: tuple[Quota, ...] = ()
-    timezone: str = "UTC"
-    """Zone in which an hour, a day and a month begin."""
-    block_seconds: float = 600.0
-    margin: float = 0.03
-    """Share by which slots lie further apart than the limit demands; the best use is ``1 / (1 + margin)``."""
-    failure_threshold: int = 3
-    """Consecutive failures that open the breaker."""
-    open_seconds: float = 60.0
-    success_threshold: int = 2
-    """Consecutive good probes that close it."""
-    probe_lease: float = 45.0
-    """Seconds after which a probe counts as lost; longer than a request may take in total (30 s)."""
-
-    @property
-    def capacity(self) -> int:
-        """Requests that may fall into one :attr:`window`: the whole part of the rate, at least one."""
-        return max(1, math.floor(self.rate))
-
-    @property
-    def window(self) -> float:
-        """The sliding window in which the limit must hold, in seconds: one second, longer below one per second."""
-        return max(1.0, 1.0 / self.rate)
-
-    @property
-    def interval(self) -> float:
-        """Seconds between two slots."""
-        return self.window * (1.0 + self.margin) / self.capacity
-
-    @property
-    def tolerance(self) -> float:
-        """Seconds that a request may leave after its slot: a quarter of the margin, the rest is the network's."""
-        return min(0.010, self.window * self.margin / 4)
-
-    @property
-    def symbol_limit(self) -> int | None:
-        """Distinct symbols that may be asked for in one month, if the plan limits them."""
-        return next((quota.limit for quota in self.quotas if quota.counts == "symbols"), None)
-
-    @classmethod
-    def of(
-        cls,
-        provider: Provider,
-        *,
-        plan: str | None = None,
-        rate: float | None = None,
-        block_seconds: float | None = None,
-    ) -> GateRule:
-        """The rule that follows from a catalogue row; ``rate`` and ``block_seconds`` override it.
-
-        Raises:
-            KeyError: when the provider has no such plan.
-        """
-        chosen = provider.plan(plan)
-        return cls(
-            provider=provider.id,
-            rate=rate if rate is not None else chosen.rate,
-            quotas=chosen.quotas,
-            timezone=provider.timezone,
-            block_seconds=block_seconds if block_seconds is not None else provider.block_seconds,
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class GateState:
-    """One provider's shared row; all times in seconds since the epoch, 0 for "never"."""
-
-    tat: float = 0.0
-    """The next free slot (in the algorithm's literature: theoretical arrival time)."""
-    paused_until: float = 0.0
-    """Nobody sends before: the provider said that we ask too fast."""
-    throttled: int = 0
-    """Rate-limit answers in a row, each to a request sent after the pause before it."""
-    blocked_until: float = 0.0
-    """Nobody sends, and nobody probes, before: the provider shut us out."""
-    quota_until: float = 0.0
-    """The provider itself said that an allowance is spent until then."""
-    breaker: Breaker = Breaker.CLOSED
-    failures: int = 0
-    """Consecutive failures while closed."""
-    successes: int = 0
-    """Consecutive good probes while half open."""
-    changed_at: float = 0.0
-    """When the breaker last changed; what was sent before says nothing about the time since."""
-    open_until: float = 0.0
-    open_count: int = 0
-    """How often the breaker has opened, for people."""
-    probe_holder: str = ""
-    probe_until: float = 0.0
-    minute_start: float = 0.0
-    minute_used: int = 0
-    hour_start: float = 0.0
-    hour_used: int = 0
-    day_start: float = 0.0
-    day_used: int = 0
-    month_start: float = 0.0
-    month_used: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Permit:
-    """Leave to send one request at ``at``; ``probe`` says that the breaker waits for its outcome."""
-
-    at: float
-    holder: str
-    probe: bool = False
-    cost: int = 1
-
-
-@dataclass(frozen=True, slots=True)
-class Wait:
-    """No slot before ``until``, later than the caller is willing to wait; nothing was reserved."""
-
-    until: float
-    paused: bool
-    """Whether the provider's own pause is the reason (else: the queue is that long)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """Nothing may be sent before ``retry_at``; ``reason`` names the error class."""
-
-    reason: type[Retryable]
-    retry_at: float
-    detail: str
-
-
-Decision = Permit | Wait | Refusal
-
-
-@dataclass(frozen=True, slots=True)
-class SymbolUse:
-    """What the month's symbol allowance needs to know: symbols used, and whether this one would be a new one."""
-
-    used: int
-    is_new: bool
-
-
-def window_bounds(window: Window, at: float, timezone: str) -> tuple[float, float]:
-    """Begin and end of the calendar ``window`` around ``at`` in ``timezone``, in epoch seconds (begin <= at < end)."""
-    if window == "minute":
-        begin = math.floor(at / 60.0) * 60.0
-        return begin, begin + 60.0
-    zone = ZoneInfo(timezone)
-    local = dt.datetime.fromtimestamp(at, zone)
-    if window == "hour":
-        # Arithmetic in epoch seconds, so that the hour repeated in autumn is two hours, not one.
-        begin = math.floor(at) - local.minute * 60.0 - local.second
-        return begin, begin + 3600.0
-    first = local.date() if window == "day" else local.date().replace(day=1)
-    after = first + dt.timedelta(days=1) if window == "day" else (first + dt.timedelta(days=32)).replace(day=1)
-    midnight = dt.time()
-    return (
-        dt.datetime.combine(first, midnight, zone).timestamp(),
-        dt.datetime.combine(after, midnight, zone).timestamp(),
-    )
-
-
 def reserve(
     state: GateState,
     rule: GateRule,
@@ -228,57 +64,81 @@ def reserve(
 ) -> tuple[GateState, Decision]:
     """Take the next slot, or say why not; without a permit the state comes back as it was.
 
-    A permit whose holder woke too late is handed in as ``replaces``. While fewer than a window's worth of slots were
-    given out behind it, it may be used at once if all later slots move back by the delay: that costs the delay, not a
-    whole slot, and the request ``capacity`` places behind still keeps its distance. Otherwise it goes to the end.
-
     Args:
         state: The row.
         rule: The provider's rule.
         now: The time, in epoch seconds.
         holder: Unique name of the caller's permit.
-        cost: How many requests this one counts as.
+        cost: How many requests this one counts as, at most half the rate: it takes so many slots and uses the last.
         horizon: Seconds that the caller would wait for its slot, at most :data:`MAX_QUEUE`.
         symbols: The symbol allowance's figures, where the plan has one.
-        replaces: A permit that was not used.
+        replaces: A permit that was not used; the quotas have counted it already.
+
+    Raises:
+        ValueError: when ``cost`` is too high to be kept evenly.
     """
+    if not 1 <= cost <= max(1, rule.capacity // 2):
+        raise ValueError(f"A request to {rule.provider} cannot count as {cost} at {rule.rate:g} requests a second.")
     current = _without_clock_jumps(state, rule, now)
     refusal = _refusal(current, rule, now, replaces)
     if refusal is not None:
         return state, refusal
-    earliest = max(now, current.paused_until)
-    span = rule.interval * cost
-    late = now - replaces.at if replaces is not None else 0.0
-    window_of_slots = rule.interval * rule.capacity
-    if (
-        replaces is not None
-        and earliest == now
-        and 0.0 <= late < window_of_slots
-        and current.tat - replaces.at <= window_of_slots
-    ):
-        slot, tat = now, current.tat + late
-    else:
-        slot = max(current.tat, earliest)
-        tat = slot + span
-    if slot - now > min(horizon, MAX_QUEUE):
-        return state, Wait(slot, paused=current.paused_until > now)
-    counted = _count(current, rule, slot, cost=cost, symbols=symbols, replaces=replaces)
+    slot = max(current.tat, now, current.paused_until)
+    permit = Permit(slot + (cost - 1) * rule.interval, holder, seq=current.seq, slot=slot, cost=cost)
+    permit = replace(permit, at=due(current, rule, permit))
+    if permit.at - slot > rule.grace:
+        slot = permit.at - (cost - 1) * rule.interval
+        permit = replace(permit, slot=slot)
+    if permit.at - now > min(horizon, MAX_QUEUE):
+        return state, Wait(permit.at, paused=current.paused_until > now)
+    counted = _count(current, rule, permit, symbols=symbols, replaces=replaces)
     if isinstance(counted, Refusal):
         return state, counted
-    if counted.breaker is Breaker.CLOSED:
-        return replace(counted, tat=tat), Permit(slot, holder, cost=cost)
-    # The step from open to half open is taken only together with the probe that justifies it.
-    half_open = counted.breaker is Breaker.HALF_OPEN
-    granted = replace(
+    taken = replace(
         counted,
-        tat=tat,
-        breaker=Breaker.HALF_OPEN,
-        successes=counted.successes if half_open else 0,
-        changed_at=counted.changed_at if half_open else now,
-        probe_holder=holder,
-        probe_until=slot + rule.probe_lease,
+        tat=slot + cost * rule.interval,
+        seq=permit.seq + cost,
+        late=_late(counted, rule, permit, now),
     )
-    return granted, Permit(slot, holder, probe=True, cost=cost)
+    if taken.breaker is Breaker.CLOSED:
+        return taken, permit
+    # The step from open to half open is taken only together with the probe that justifies it.
+    half_open = taken.breaker is Breaker.HALF_OPEN
+    probing = replace(
+        taken,
+        breaker=Breaker.HALF_OPEN,
+        successes=taken.successes if half_open else 0,
+        changed_at=taken.changed_at if half_open else now,
+        probe_holder=holder,
+        probe_until=permit.at + rule.probe_lease,
+    )
+    return probing, replace(permit, probe=True)
+
+
+def due(state: GateState, rule: GateRule, permit: Permit) -> float:
+    """When the permit may be used: at ``at``, or later if the request a spacing before it was late."""
+    numbers = range(permit.seq - rule.capacity, permit.seq - rule.capacity + permit.cost)
+    return max([permit.at, *(moment + rule.spacing for number, moment in state.late if number in numbers)])
+
+
+def postpone(state: GateState, rule: GateRule, now: float, permit: Permit) -> tuple[GateState, Permit | None]:
+    """Use a permit later than it says, from ``now`` on; None when its slot is over and a new one must be taken."""
+    moved = replace(permit, at=max(now, due(state, rule, permit)))
+    counted_elsewhere = any(
+        window_bounds(quota.window, moved.at, rule.timezone) != window_bounds(quota.window, permit.at, rule.timezone)
+        for quota in rule.quotas
+    )
+    if counted_elsewhere or moved.at - moved.slot > rule.grace:
+        return state, None
+    return replace(state, late=_late(state, rule, moved, now)), moved
+
+
+def _late(state: GateState, rule: GateRule, permit: Permit, now: float) -> tuple[tuple[int, float], ...]:
+    """The late requests with those of ``permit``, without the ones that no longer hold anybody up."""
+    mine = range(permit.seq, permit.seq + permit.cost)
+    kept = [(n, at) for n, at in state.late if n not in mine and at + 2 * rule.spacing > now]
+    late = [(n, permit.at) for n in mine if permit.at > permit.slot + (n - permit.seq) * rule.interval]
+    return (*kept, *late)
 
 
 def admits(state: GateState, permit: Permit, now: float) -> bool:
@@ -384,12 +244,12 @@ def _refusal(state: GateState, rule: GateRule, now: float, replaces: Permit | No
 
 
 def _count(
-    state: GateState, rule: GateRule, slot: float, *, cost: int, symbols: SymbolUse | None, replaces: Permit | None
+    state: GateState, rule: GateRule, permit: Permit, *, symbols: SymbolUse | None, replaces: Permit | None
 ) -> GateState | Refusal:
-    """Book ``cost`` on every calendar window of the slot; a permit that is replaced was booked before."""
+    """Book the permit on every calendar window of its time; one that it replaces was booked before."""
     changes: dict[str, Any] = {}
     for quota in rule.quotas:
-        begin, end = window_bounds(quota.window, slot, rule.timezone)
+        begin, end = window_bounds(quota.window, permit.at, rule.timezone)
         if quota.counts == "symbols":
             if symbols is not None and symbols.is_new and symbols.used >= quota.limit:
                 return Refusal(QuotaExhausted, end, f"allows {quota.limit} different symbols a {quota.window}")
@@ -399,7 +259,7 @@ def _count(
         # A window ahead of ours means that the clock was set back: keep counting in it rather than start anew.
         begin = max(begin, stored)
         if replaces is None or replaces.at < begin:
-            used += cost
+            used += permit.cost
         if used > quota.limit:
             return Refusal(QuotaExhausted, end, f"allows {quota.limit} requests a {quota.window}")
         changes |= {f"{quota.window}_start": begin, f"{quota.window}_used": used}

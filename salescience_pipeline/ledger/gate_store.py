@@ -9,6 +9,7 @@ What does not belong here: rules (``clients.gate_steps`` holds them) and other t
 from __future__ import annotations
 
 import datetime as dt
+import json
 import os
 import sqlite3
 import time
@@ -21,7 +22,7 @@ from sqlalchemy import Engine
 from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor
 
 from salescience_pipeline.clients.gate import GateStore
-from salescience_pipeline.clients.gate_steps import Breaker, GateState, SymbolUse
+from salescience_pipeline.clients.gate_model import Breaker, GateState, SymbolUse
 from salescience_pipeline.ledger.engine import BUSY_SECONDS, prepare_sqlite
 
 _COLUMNS = tuple(field.name for field in fields(GateState))
@@ -66,11 +67,13 @@ class _Idle(Generic[C]):
 
 def _state(row: Sequence[Any]) -> GateState:
     values = dict(zip(_COLUMNS, row, strict=True))
-    return GateState(**{**values, "breaker": Breaker(values["breaker"])})
+    late = tuple((int(number), float(moment)) for number, moment in json.loads(values["late"]))
+    return GateState(**{**values, "breaker": Breaker(values["breaker"]), "late": late})
 
 
 def _values(state: GateState) -> list[Any]:
-    return [str(value) if isinstance(value := getattr(state, name), Breaker) else value for name in _COLUMNS]
+    values = {name: getattr(state, name) for name in _COLUMNS}
+    return list({**values, "breaker": state.breaker.value, "late": json.dumps(state.late)}.values())
 
 
 class _Row:

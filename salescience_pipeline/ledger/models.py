@@ -8,7 +8,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
-from sqlalchemy import Date, DateTime, Dialect, Float, Index, Integer, MetaData, String, text
+from sqlalchemy import BigInteger, Date, DateTime, Dialect, Float, Index, Integer, MetaData, String, Text, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
 
@@ -50,12 +50,14 @@ class Base(DeclarativeBase):
 
 
 class ProviderGate(Base):
-    """One row per provider: the fields of ``clients.gate_steps.GateState``, written under the row's lock."""
+    """One row per provider: the fields of ``clients.gate_model.GateState``, written under the row's lock."""
 
     __tablename__ = "provider_gate"
 
     provider: Mapped[str] = mapped_column(String(63), primary_key=True)
     tat: Mapped[float] = mapped_column(Float(53))
+    seq: Mapped[int] = mapped_column(BigInteger)
+    late: Mapped[str] = mapped_column(Text)
     paused_until: Mapped[float] = mapped_column(Float(53))
     throttled: Mapped[int] = mapped_column(Integer)
     blocked_until: Mapped[float] = mapped_column(Float(53))

@@ -6,17 +6,18 @@ import datetime as dt
 import heapq
 import math
 import random
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from salescience_pipeline.catalog.providers import PROVIDERS, Quota
 from salescience_pipeline.clients.errors import Blocked, CircuitOpen, QuotaExhausted
 from salescience_pipeline.clients.gate import gate_rules
-from salescience_pipeline.clients.gate_steps import (
+from salescience_pipeline.clients.gate_model import (
     Breaker,
     GateRule,
     GateState,
@@ -24,11 +25,9 @@ from salescience_pipeline.clients.gate_steps import (
     Refusal,
     SymbolUse,
     Wait,
-    admits,
-    report,
-    reserve,
     window_bounds,
 )
+from salescience_pipeline.clients.gate_steps import admits, due, postpone, report, reserve
 from salescience_pipeline.clients.model import AnswerClass
 from salescience_pipeline.settings import Settings
 
@@ -70,10 +69,10 @@ def fail(state: GateState, rule_: GateRule, now: float, times: int) -> GateState
 @pytest.mark.parametrize("rate", [0.2, 1.0, 2.0, 7.5, 8.0, 10.0, 100.0])
 def test_slots_keep_the_limit_with_room_for_tolerance_and_jitter(rate: float) -> None:
     rule_ = GateRule("sec", rate)
-    over = rule_.capacity * rule_.interval - rule_.tolerance
+    over = rule_.spacing - rule_.tolerance
     assert over > rule_.window
     assert rule_.capacity / rule_.window <= rate
-    assert rule_.window / (rule_.capacity * rule_.interval) >= 0.95
+    assert rule_.window / rule_.spacing >= 0.95
 
 
 def test_slots_follow_each_other_and_an_idle_gate_owes_nothing() -> None:
@@ -88,6 +87,8 @@ def test_a_request_can_count_for_several() -> None:
     state, _ = permit_of(GateState(), RULE, T0, cost=5)
     _, after = permit_of(state, RULE, T0)
     assert after.at == pytest.approx(T0 + 5 * RULE.interval)
+    with pytest.raises(ValueError, match="cannot count as 6"):
+        reserve(state, RULE, T0, holder="b", cost=6)
 
 
 def test_nothing_is_reserved_for_who_would_not_wait() -> None:
@@ -97,21 +98,37 @@ def test_nothing_is_reserved_for_who_would_not_wait() -> None:
     assert after == state
 
 
-def test_a_late_permit_costs_its_delay_and_not_a_slot() -> None:
+def test_a_late_request_delays_only_the_one_a_spacing_behind_it() -> None:
     state, mine = permit_of(GateState(), RULE, T0)
-    state, _other = permit_of(state, RULE, T0)
-    before = state.tat
-    state, again = permit_of(state, RULE, T0 + 0.03, replaces=mine)
-    assert again.at == T0 + 0.03
-    assert state.tat == pytest.approx(before + 0.03)
-
-
-def test_a_late_permit_with_a_long_queue_behind_it_goes_to_the_end() -> None:
-    state, mine = permit_of(GateState(), RULE, T0)
+    others = []
     for number in range(RULE.capacity):
-        state, last = permit_of(state, RULE, T0, f"q{number}")
-    _, again = permit_of(state, RULE, T0 + 0.03, replaces=mine)
-    assert again.at == pytest.approx(last.at + RULE.interval)
+        state, other = permit_of(state, RULE, T0, f"q{number}")
+        others.append(other)
+    state, moved = postpone(state, RULE, T0 + 0.03, mine)
+    assert moved is not None
+    assert moved.at == T0 + 0.03
+    delays = [due(state, RULE, other) - other.at for other in others]
+    assert delays == pytest.approx([0.0] * 9 + [0.03], abs=1e-5)
+    state, again = postpone(state, RULE, others[-1].at, others[-1])
+    assert again is not None
+    assert again.at == pytest.approx(T0 + 0.03 + RULE.spacing)
+
+
+def test_a_slot_reserved_after_the_delay_knows_of_it() -> None:
+    state, mine = permit_of(GateState(), RULE, T0)
+    state, _ = postpone(state, RULE, T0 + 0.03, mine)
+    for number in range(RULE.capacity - 1):
+        state, _other = permit_of(state, RULE, T0 + 0.04, f"q{number}")
+    state, last = permit_of(state, RULE, T0 + 0.05)
+    assert last.at == pytest.approx(T0 + 0.03 + RULE.spacing)
+    # Long after, nobody remembers.
+    state, much_later = permit_of(state, RULE, T0 + 60)
+    assert (much_later.at, state.late) == (T0 + 60, ())
+
+
+def test_who_is_late_by_almost_a_spacing_has_lost_the_slot() -> None:
+    state, mine = permit_of(GateState(), RULE, T0)
+    assert postpone(state, RULE, T0 + RULE.grace + 0.01, mine) == (state, None)
 
 
 def test_a_clock_set_back_does_not_stop_anybody() -> None:
@@ -266,6 +283,8 @@ def test_the_day_of_a_quota_begins_in_the_providers_zone() -> None:
     assert dt.datetime.fromtimestamp(end, dt.UTC) == dt.datetime(2026, 12, 1, 5, tzinfo=dt.UTC)
 
 
+@example(3599.9999999, "hour", "UTC")
+@example(86399.9999999, "day", "UTC")
 @given(
     st.floats(0, 4e9), st.sampled_from(["minute", "hour", "day", "month"]), st.sampled_from(["UTC", "America/New_York"])
 )
@@ -300,31 +319,81 @@ def test_rules_come_from_the_catalogue_and_the_settings() -> None:
     assert rules["tiingo"].quotas == PROVIDERS["tiingo"].plan("power").quotas
 
 
+def simulate(
+    rule_: GateRule,
+    chance: random.Random,
+    *,
+    callers: int,
+    oversleep: Callable[[], float],
+    deaths: float = 0.0,
+    cost: int = 1,
+    thinking: Sequence[float] = (0.0, 0.01, 0.5),
+) -> list[float]:
+    """Callers that always want to send, as ``Gate`` does it: look shortly before the slot, sleep, and be late at times.
+
+    Returns the moments of sending, once for each request that one counts as.
+    """
+    state, sent, serial = GateState(), [], 0
+    # (moment, tie breaker, what happens then, the permit at hand)
+    queue: list[tuple[float, int, str, Permit | None]] = [(T0, caller, "ask", None) for caller in range(callers)]
+    while len(sent) < 60 + 6 * rule_.capacity:
+        now, caller, event, permit = heapq.heappop(queue)
+        serial += 1
+        if event == "ask":
+            state, permit = permit_of(state, rule_, now, str(serial), cost=chance.randint(1, cost), replaces=permit)
+        elif event == "look" or now - permit.at > rule_.tolerance:
+            if event == "fire" or due(state, rule_, permit) > permit.at:
+                state, moved = postpone(state, rule_, now, permit)
+                if moved is None:
+                    heapq.heappush(queue, (now, caller, "ask", permit))
+                    continue
+                permit = moved
+        else:
+            sent += [now] * permit.cost
+            heapq.heappush(queue, (now + chance.choice(thinking), caller, "ask", None))
+            continue
+        if chance.random() < deaths:
+            heapq.heappush(queue, (now + 1, caller, "ask", None))
+        elif permit.at - now > 0.02 and event == "ask":
+            heapq.heappush(queue, (permit.at - chance.uniform(0, 0.02), caller, "look", permit))
+        else:
+            # Who need not sleep cannot oversleep.
+            wakes = permit.at + oversleep() if permit.at > now else now
+            heapq.heappush(queue, (wakes, caller, "fire", permit))
+    return sent
+
+
 @given(
-    seed=st.integers(0, 10_000),
+    seed=st.integers(0, 100_000),
     callers=st.sampled_from([1, 3, 9, 11, 40]),
     rate=st.sampled_from([0.5, 1.0, 4.0, 7.5, 10.0]),
     oversleep=st.sampled_from([0.0, 0.02, 0.3, 3.0]),
+    deaths=st.sampled_from([0.0, 0.1]),
+    cost=st.sampled_from([1, 2, 5]),
 )
-@settings(max_examples=120, deadline=None)
-def test_busy_callers_that_oversleep_never_exceed_the_limit(
-    seed: int, callers: int, rate: float, oversleep: float
+@settings(max_examples=200, deadline=None)
+def test_busy_callers_that_oversleep_and_die_never_exceed_the_limit(
+    seed: int, callers: int, rate: float, oversleep: float, deaths: float, cost: int
 ) -> None:
-    chance, rule_, state = random.Random(seed), GateRule("sec", rate), GateState()
-    sent: list[float] = []
-    # (moment at which the caller does something, caller, the permit it holds)
-    queue: list[tuple[float, int, Permit | None]] = [(T0, caller, None) for caller in range(callers)]
-    while len(sent) < 60 + 4 * rule_.capacity:
-        now, caller, held = heapq.heappop(queue)
-        if held is not None and now - held.at <= rule_.tolerance:
-            sent.append(now)
-            heapq.heappush(queue, (now + chance.choice([0.0, 0.01, 0.5]), caller, None))
-            continue
-        state, permit = permit_of(state, rule_, now, str(caller), replaces=held)
-        late = chance.choice([0.0, 0.0, rule_.tolerance, chance.uniform(0, oversleep)]) if oversleep else 0.0
-        heapq.heappush(queue, (permit.at + late, caller, permit))
+    chance, rule_ = random.Random(seed), GateRule("sec", rate)
+
+    def late() -> float:
+        return chance.choice([0.0, 0.0, rule_.tolerance, chance.uniform(0, oversleep)]) if oversleep else 0.0
+
+    most = max(1, min(cost, rule_.capacity // 2))
+    sent = simulate(rule_, chance, callers=callers, oversleep=late, deaths=deaths, cost=most)
     spans = [last - first for first, last in zip(sent, sent[rule_.capacity :], strict=False)]
     assert min(spans) > rule_.window
+
+
+@pytest.mark.parametrize("callers", [2, 8, 24])
+@pytest.mark.parametrize("mean", [0.0, 0.005, 0.020])
+def test_a_machine_that_wakes_its_sleepers_late_still_uses_the_limit(callers: int, mean: float) -> None:
+    chance = random.Random(7)
+    late = (lambda: chance.expovariate(1 / mean)) if mean else (lambda: 0.0)
+    sent = simulate(RULE, chance, callers=callers, oversleep=late, thinking=[0.03])
+    used = (len(sent) - 1) / (sent[-1] - sent[0]) / RULE.rate
+    assert used >= 0.95 - mean
 
 
 @dataclass
@@ -388,9 +457,15 @@ class GateMachine(RuleBasedStateMachine):
         if holder.permit is None or holder.sent:
             return
         self.now = max(self.now, holder.permit.at) + late
-        if not admits(self.state, holder.permit, self.now) or self.now - holder.permit.at > self.rule.tolerance:
+        if not admits(self.state, holder.permit, self.now):
             holder.permit, holder.unused = None, holder.permit
             return
+        if self.now - holder.permit.at > self.rule.tolerance or due(self.state, self.rule, holder.permit) > self.now:
+            self.state, moved = postpone(self.state, self.rule, self.now, holder.permit)
+            if moved is None:
+                holder.permit, holder.unused = None, holder.permit
+                return
+            holder.permit, self.now = moved, moved.at
         assert self.now >= self.state.blocked_until
         if holder.permit.probe and self.state.breaker is Breaker.HALF_OPEN:
             others = [one.at for one in self.world.probes.values()]

@@ -17,7 +17,7 @@ import pytest
 from salescience_pipeline.catalog.providers import Quota
 from salescience_pipeline.clients.errors import Blocked, CircuitOpen, QuotaExhausted, RateLimited
 from salescience_pipeline.clients.gate import Gate, GateRule
-from salescience_pipeline.clients.gate_steps import Breaker, GateState
+from salescience_pipeline.clients.gate_model import Breaker, GateState
 from salescience_pipeline.clients.model import AnswerClass
 from salescience_pipeline.ledger import Ledger
 from salescience_pipeline.ledger.models import ProviderGate
@@ -65,7 +65,9 @@ def test_what_is_saved_is_read_back_field_by_field(ledger: Ledger) -> None:
         field.name: number + 0.123456 if field.type == "float" else number
         for number, field in enumerate(dataclasses.fields(GateState), start=1_700_000_000)
     }
-    state = GateState(**{**values, "breaker": Breaker.HALF_OPEN, "probe_holder": "x" * 32})
+    state = GateState(
+        **{**values, "breaker": Breaker.HALF_OPEN, "probe_holder": "x" * 32, "late": ((7, 1_700_000_000.25),)}
+    )
     with ledger.gate_store.transaction("sec") as row:
         assert row.state == GateState()
         row.save(state)
@@ -261,5 +263,8 @@ def test_a_block_seen_by_one_process_stops_all(ledger_url: str) -> None:
     said = crowd(ledger_url, {"rate": 50.0, "block_seconds": 60.0}, 2.0, [["blocked"], [], [], []])
     lines = [line for lines in said for line in lines]
     (shown,) = [line for line in lines if line.get("outcome") == "blocked"]
-    assert not [line for line in lines if line.get("left", 0) > shown["done"]]
+    later = [line for line in lines if line.get("slot", 0) > shown["done"]]
+    # Each of the others may hold a permit at the moment at which the block is written down, and none comes after.
+    assert len(later) <= 3
+    assert not [line for line in later if line["slot"] > shown["done"] + 0.5]
     assert {line["refused"] for line in lines if "refused" in line} == {"Blocked"}

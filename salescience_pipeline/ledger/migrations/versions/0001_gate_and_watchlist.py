@@ -25,6 +25,8 @@ def upgrade() -> None:
         sa.Column("provider", sa.String(63), nullable=False),
         *(sa.Column(name, sa.Float(53), nullable=False) for name in _MOMENTS),
         *(sa.Column(name, sa.Integer(), nullable=False) for name in _COUNTS),
+        sa.Column("seq", sa.BigInteger(), nullable=False),
+        sa.Column("late", sa.Text(), nullable=False),
         sa.Column("breaker", sa.String(16), nullable=False),
         sa.Column("probe_holder", sa.String(63), nullable=False),
         *(sa.Column(f"{window}_start", sa.Float(53), nullable=False) for window in _WINDOWS),
