@@ -16,6 +16,7 @@ import threading
 import time
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -214,26 +215,29 @@ class Delta:
             opened = self._opened
             if opened is None or opened.version() != snapshot.version:
                 raise Raced
+            token = uuid.uuid4().hex
+            entry = self.folder / "_delta_log" / f"{snapshot.version + 1:020d}.json"
             try:
                 _fsync(self.folder)
                 opened.create_write_transaction(
                     actions,
                     "append",
                     Schema.from_arrow(self.table.schema),
-                    commit_properties=CommitProperties(custom_metadata=dict(note), max_commit_retries=0),
+                    commit_properties=CommitProperties({**note, "salescienceCommit": token}, max_commit_retries=0),
                     post_commithook_properties=PostCommitHookProperties(
-                        create_checkpoint=True, cleanup_expired_logs=False
+                        create_checkpoint=False, cleanup_expired_logs=False
                     ),
                 )
-                version = snapshot.version + 1
-                log = self.folder / "_delta_log"
-                _fsync(log / f"{version:020d}.json")
-                _fsync(log)
-            except CommitFailedError as error:
-                raise Raced from error
-            except (OSError, DeltaError) as error:
-                raise storage_error(error, f"committing to {self.table.name}") from error
-            return version
+            except (CommitFailedError, DeltaError, OSError) as error:
+                # What matters is whether the entry is there: if it is, its files must stay, whatever failed afterwards.
+                if not _is_by(entry, token):
+                    if isinstance(error, CommitFailedError):
+                        raise Raced from error
+                    raise storage_error(error, f"committing to {self.table.name}") from error
+            _fsync(entry)
+            _fsync(entry.parent)
+            self._checkpoint(snapshot.version + 1)
+            return snapshot.version + 1
 
     def read(self, snapshot: Snapshot, files: Sequence[DataFile], where: Where, columns: Sequence[str]) -> pa.Table:
         """The matching rows of ``files``, in the order of the files; a column that a file lacks is null."""
@@ -281,6 +285,13 @@ class Delta:
         late = time.monotonic() - self._refreshed_at > 60
         return late or (log / f"{version + 1:020d}.json").exists() or not (log / f"{version:020d}.json").exists()
 
+    def _checkpoint(self, version: int) -> None:
+        """Shorten the log now and then; a checkpoint only saves time, so its failure must not look like the write's."""
+        if version % CHECKPOINT_EVERY == 0 and self._opened is not None:
+            with suppress(DeltaError, OSError):
+                self._opened.update_incremental()
+                self._opened.create_checkpoint()
+
     def _create(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
         DeltaTable.create(
@@ -288,7 +299,6 @@ class Delta:
             schema=Schema.from_arrow(self.table.schema),
             mode="ignore",
             description=self.table.description,
-            configuration={"delta.checkpointInterval": str(CHECKPOINT_EVERY)},
         )
 
     def _write_file(self, rows: pa.Table) -> AddAction:
@@ -359,6 +369,14 @@ def _data_files(opened: DeltaTable) -> Iterable[DataFile]:
         yield DataFile(
             unquote(columns["path"][at]), columns["size_bytes"][at], columns["num_records"][at], bounds, nulls
         )
+
+
+def _is_by(entry: Path, token: str) -> bool:
+    """Whether that entry of the log exists and is the one with our token."""
+    try:
+        return token in entry.read_text()
+    except FileNotFoundError:
+        return False
 
 
 def _statistics(rows: pa.Table, indexed: Sequence[str]) -> str:

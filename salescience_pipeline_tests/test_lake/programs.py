@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import resource
 import sys
+import time
 from pathlib import Path
 
 from salescience_pipeline.clients.model import Body
@@ -92,6 +93,16 @@ def publish(root: str, warehouse: str, count: str) -> None:
         with published.build(tables, [rows.PRICES]) as path, duckdb.connect(str(path)) as connection:
             connection.execute("create table told as select ? as number from range(1000)", [number])
         say(number)
+
+
+def hold_open(path: str) -> None:
+    """Write into a build and keep it open until killed."""
+    import duckdb
+
+    connection = duckdb.connect(path)
+    connection.execute("create table written as select range as number from range(1000)")
+    say("open")
+    time.sleep(60)
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from salescience_pipeline.catalog.tables import PROVENANCE, TABLES
 from salescience_pipeline.lake import errors
-from salescience_pipeline.lake.delta import MAX_FILE_ROWS
+from salescience_pipeline.lake.delta import CHECKPOINT_EVERY, MAX_FILE_ROWS
 from salescience_pipeline.lake.tables import SMALL_FILE_ROWS, Slice, Tables, Where, WriteMode
 from salescience_pipeline_tests.test_lake.rows import (
     COMPANIES,
@@ -475,6 +475,29 @@ def test_a_foreign_commit_in_between_is_noticed_and_the_write_computed_again(tmp
     left = {path.name for path in Path(tables.uri(PRICES)).glob("*.parquet")} - on_disk
     assert left
     assert all(name.startswith("part-00000-") for name in left), "only the foreign writer's files are new"
+
+
+def test_a_commit_whose_end_failed_keeps_its_files(tmp_path: Path) -> None:
+    """The entry of the log is there although an error was raised: deleting the files would break the table."""
+
+    class Ambiguous(DeltaTable):
+        def create_write_transaction(self, *arguments: Any, **options: Any) -> None:
+            super().create_write_transaction(*arguments, **options)
+            raise OSError("disk trouble after the commit (os error 28)")
+
+    tables = Tables(tmp_path)
+    tables.write(PRICES, table(PRICES, [price("A")]))
+    tables.delta(PRICES)._opened = Ambiguous(tables.uri(PRICES))
+    assert tables.write(PRICES, table(PRICES, [price("B")])).added == 1
+    assert Tables(tmp_path).read(PRICES)["ticker"].to_pylist() == ["A", "B"]
+
+
+def test_the_log_is_shortened_while_it_grows(tmp_path: Path) -> None:
+    tables = Tables(tmp_path)
+    for number in range(CHECKPOINT_EVERY + 2):
+        tables.write(PRICES, table(PRICES, [price("A", close=float(number))]))
+    assert len(list(Path(tables.uri(PRICES)).glob("_delta_log/*.checkpoint.parquet"))) == 1
+    assert Tables(tmp_path).read(PRICES)["close"].to_pylist() == [CHECKPOINT_EVERY + 1.0]
 
 
 def test_four_processes_write_one_table_while_one_reads(tmp_path: Path) -> None:
