@@ -1,6 +1,18 @@
 """The sandbox's own paths below ``/_sandbox``: health, counters, faults, limits, events of the world, leases.
 
 They speak JSON, are not counted and never fail on purpose. What does not belong here: anything a provider would answer.
+
+| path | does |
+|---|---|
+| GET health | says that the server is up, and its process id |
+| GET stats[?paths&arrivals] | requests, statuses, connections, the worst sliding second: per provider and endpoint |
+| POST reset [{"only": [...]}] | forgets counters, faults, use of limits, switches, events and sessions, or some of them |
+| GET world; POST {"events": [{kind, ticker, date, value}]}; DELETE | who exists; splits, dividends, delistings |
+| GET faults; POST a rule or a list; DELETE [?id=] | see :mod:`.faults` |
+| GET limits; POST "real", "off" or {provider: "real", null or {figures}}; DELETE | see :mod:`.limits` |
+| GET switches; POST {provider: {name: value}}; DELETE | what a provider's module lets be changed, see there |
+| GET clock; POST {"advance": seconds} | time for limits and expiring sessions; the market's date stays |
+| GET lease; POST {"pid": n}; DELETE {"pid": n} | processes for which a server started with --exit-with-leases runs |
 """
 
 from __future__ import annotations

@@ -24,7 +24,7 @@ from starlette.types import Message, Receive, Scope, Send
 from salescience_pipeline.sandbox.faults import Call, Faults, Wire, act
 from salescience_pipeline.sandbox.limits import Clock, Limit, Limits
 from salescience_pipeline.sandbox.stats import Stats
-from salescience_pipeline.sandbox.world import World
+from salescience_pipeline.sandbox.world import NOTE, World
 
 PROVIDERS = ("edgar", "yahoo", "tiingo")
 """Modules of this package that emulate a provider; the name is also the first segment of its paths."""
@@ -132,7 +132,7 @@ class Sandbox:
         """Who exists, as JSON types."""
         world = self.world
         if self.kind == "fictional":
-            note = "Fictional data: every company, person, price and filing here is invented."
+            note = NOTE
             companies = [{"ticker": c.ticker, "cik": c.cik, "name": c.name} for c in world.all]
             watchlist, indices = list(world.watchlist), list(world.indices)
         else:

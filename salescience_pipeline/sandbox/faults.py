@@ -24,6 +24,7 @@ from salescience_pipeline.sandbox.companies import chance
 KINDS = frozenset(
     "status timeout cut cut_gzip html slow empty not_json reset latency gzip_bomb block_page limit".split()  # noqa: SIM905
 )
+_NUMBERS = ("status", "bytes", "bytes_per_s", "delay", "ms", "size")
 HOLD_SECONDS = 600.0
 """How long a request without an answer is kept open at most."""
 
@@ -88,6 +89,26 @@ class Rule:
         return True
 
 
+def _check_amounts(fields: Mapping[str, Any]) -> None:
+    """Refuse figures that would only fail later, in the middle of somebody's request."""
+    for name, least in (("times", 0), ("every", 1)):
+        value = fields.get(name)
+        if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < least):
+            raise BadRule(f"The field {name} of a fault rule is a whole number from {least} up, not {value!r}.")
+    chances = fields.get("probability")
+    if chances is not None and (
+        isinstance(chances, bool) or not isinstance(chances, int | float) or not 0 <= chances <= 1
+    ):
+        raise BadRule(f"The probability of a fault rule lies between 0 and 1, not {chances!r}.")
+    params = fields.get("params", {})
+    if not isinstance(params, Mapping):
+        raise BadRule("The params of a fault rule are an object.")
+    for name in _NUMBERS:
+        value = params.get(name, 0)
+        if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
+            raise BadRule(f"The parameter {name} of a fault rule is a number from 0 up, not {value!r}.")
+
+
 class Faults:
     """The rules in force, oldest first."""
 
@@ -113,6 +134,7 @@ class Faults:
         unknown = sorted(set(fields) - {"endpoint", "match", "times", "per_url", "every", "probability", "params"})
         if unknown:
             raise BadRule(f"A fault rule has no field {unknown[0]!r}.")
+        _check_amounts(fields)
         pattern = fields.pop("match", None)
         try:
             match = re.compile(pattern) if pattern else None

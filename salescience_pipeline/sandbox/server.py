@@ -86,13 +86,21 @@ class Server(uvicorn.Server):
     """uvicorn's server with a state file, leases and signals that always work."""
 
     def __init__(
-        self, config: uvicorn.Config, sandbox: Sandbox, *, url: str, state_file: Path | None, by_leases: bool
+        self,
+        config: uvicorn.Config,
+        sandbox: Sandbox,
+        *,
+        url: str,
+        state_file: Path | None,
+        by_leases: bool,
+        first_lease_seconds: float,
     ) -> None:
         super().__init__(config)
         self._sandbox = sandbox
         self._url = url
         self._state_file = state_file
         self._by_leases = by_leases
+        self._first_lease_seconds = first_lease_seconds
         self._began = self._polled = time.monotonic()
         self._leased = False
 
@@ -151,7 +159,7 @@ class Server(uvicorn.Server):
             self._leased = self._leased or bool(leases)
             for pid in [pid for pid in leases if not process_alive(pid)]:
                 leases.discard(pid)
-            if not leases and (self._leased or now - self._began >= FIRST_LEASE_SECONDS):
+            if not leases and (self._leased or now - self._began >= self._first_lease_seconds):
                 self.should_exit = True
         stop: bool = await super().on_tick(counter)
         return stop or self.should_exit
@@ -164,6 +172,7 @@ def serve(
     port: int = 0,
     state_file: Path | None = None,
     by_leases: bool = False,
+    first_lease_seconds: float = FIRST_LEASE_SECONDS,
 ) -> None:
     """Serve until told to end.
 
@@ -172,7 +181,8 @@ def serve(
         host: an address of this machine; loopback unless somebody knows better.
         port: 0 takes any free one.
         state_file: where to say which port it was.
-        by_leases: end when every process that took a lease is gone, or when none does within a minute.
+        by_leases: end when every process that took a lease is gone, or when none came in time.
+        first_lease_seconds: how long that time is.
 
     Raises:
         OSError: when the port is taken.
@@ -196,5 +206,12 @@ def serve(
             timeout_graceful_shutdown=GRACE_SECONDS,
         )
         url = f"http://{host}:{listener.getsockname()[1]}"
-        server = Server(config, sandbox, url=url, state_file=state_file, by_leases=by_leases)
+        server = Server(
+            config,
+            sandbox,
+            url=url,
+            state_file=state_file,
+            by_leases=by_leases,
+            first_lease_seconds=first_lease_seconds,
+        )
         server.run(sockets=[listener])

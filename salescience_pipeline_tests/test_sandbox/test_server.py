@@ -115,6 +115,14 @@ def test_it_ends_when_the_last_lease_is_gone():
         assert served.process.wait(20) == 0
 
 
+def test_it_ends_when_nobody_takes_a_lease():
+    code = (
+        "from salescience_pipeline.sandbox import app, server;"
+        "server.serve(app.build(providers=()), by_leases=True, first_lease_seconds=0.2)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, timeout=30).returncode == 0
+
+
 def test_a_process_that_ended_without_being_collected_is_not_alive():
     child = subprocess.Popen([sys.executable, "-c", ""])
     deadline = time.monotonic() + 20
@@ -382,6 +390,11 @@ def test_the_limit_fault_speaks_in_the_providers_own_words(sandbox):
         {"provider": "tiingo", "kind": "explode"},
         {"provider": "tiingo", "kind": "empty", "match": "("},
         {"provider": "tiingo", "kind": "empty", "tims": 1},
+        {"provider": "tiingo", "kind": "empty", "times": "often"},
+        {"provider": "tiingo", "kind": "empty", "every": 0},
+        {"provider": "tiingo", "kind": "empty", "probability": 2},
+        {"provider": "tiingo", "kind": "status", "params": {"status": "bad"}},
+        {"provider": "tiingo", "kind": "status", "params": [503]},
     ],
 )
 def test_a_rule_that_makes_no_sense_is_refused(sandbox, rule):
@@ -468,6 +481,18 @@ def test_real_limits_are_enforced_over_http_and_the_clock_ends_them(sandbox):
     assert sandbox.get(PRICES, headers={"Authorization": "Token another"}).status_code == 200
     sandbox.http.post("/_sandbox/clock", json={"advance": 3600})
     assert sandbox.get(PRICES, headers=TOKEN).status_code == 200
+
+
+@pytest.mark.parametrize("form", ["real", "file"])
+def test_limits_can_be_given_at_the_start(form, tmp_path):
+    chosen = "real"
+    if form == "file":
+        (tmp_path / "limits.json").write_text('{"tiingo": {"per_hour": 1}, "yahoo": null}')
+        chosen = str(tmp_path / "limits.json")
+    with running(*PRICE_PROVIDERS, "--limits", chosen) as served:
+        limits = served.get("/_sandbox/limits").json()["limits"]
+        assert limits["tiingo"]["per_hour"] == (50 if form == "real" else 1)
+        assert ("yahoo" in limits) == (form == "real")
 
 
 def test_the_symbol_cap_answers_with_status_200(sandbox):

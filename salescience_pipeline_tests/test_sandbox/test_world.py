@@ -5,6 +5,9 @@ from __future__ import annotations
 import datetime as dt
 import itertools
 import math
+import os
+import subprocess
+import sys
 import warnings
 
 import exchange_calendars
@@ -137,6 +140,27 @@ def test_a_bar_depends_on_seed_ticker_and_day_only(ticker, day, today):
     other.bars(ticker, day - dt.timedelta(days=400), day - dt.timedelta(days=300))
     if day < TODAY:
         assert other.bars(ticker, day, day) == ours
+
+
+def test_the_market_of_a_seed_is_the_same_for_ever():
+    """Pinned: a change here changes every figure that somebody may have written down."""
+    bar = WORLD.bars("ALDRN", dt.date(2020, 8, 31), dt.date(2020, 8, 31))[0]
+    assert (bar.open, bar.high, bar.low, bar.close, bar.volume) == (31.28, 31.49, 31.21, 31.43, 2_780_299)
+    assert [company.ticker for company in World(7, 14, TODAY).companies[12:]] == ["ZZAAN", "ZZAAO"]
+
+
+@pytest.mark.parametrize("hash_seed", ["0", "1"])
+def test_the_market_does_not_depend_on_the_process(hash_seed):
+    code = (
+        "import datetime as dt; from salescience_pipeline.sandbox.world import World;"
+        "w = World(7, 14, dt.date(2026, 11, 20));"
+        "print([w.bars(c.ticker, dt.date(2024, 2, 1), dt.date(2024, 2, 9)) for c in w.all], w.companies)"
+    )
+    environment = {**os.environ, "PYTHONHASHSEED": hash_seed}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    world = World(7, 14, TODAY)
+    span = (dt.date(2024, 2, 1), dt.date(2024, 2, 9))
+    assert done.stdout.strip() == f"{[world.bars(c.ticker, *span) for c in world.all]} {world.companies}"
 
 
 def test_another_seed_is_another_market():
