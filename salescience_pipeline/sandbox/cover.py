@@ -118,7 +118,7 @@ class Cover:
         cover_day = order.filed - dt.timedelta(days=6)
         if self.annual:
             half = order.accounts.quarter(order.year, 2)
-            worth = Decimal(int(half.shares_outstanding * order.price * 0.94) // 10_000 * 10_000)
+            worth = Decimal(int(half.shares_outstanding * order.price_factor * order.price * 0.94) // 10_000 * 10_000)
             public = instance.number("dei:EntityPublicFloat", Period(None, half.end), worth, decimals="-4")
             page.add(
                 paragraph(

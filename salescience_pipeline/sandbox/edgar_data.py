@@ -15,7 +15,7 @@ from salescience_pipeline.sandbox.companies import Company
 from salescience_pipeline.sandbox.concepts import CONCEPTS
 from salescience_pipeline.sandbox.filings import Cabinet
 from salescience_pipeline.sandbox.ixbrl import Period
-from salescience_pipeline.sandbox.sec_calendar import quarter
+from salescience_pipeline.sandbox.sec_calendar import quarter, quarter_days
 from salescience_pipeline.sandbox.sgml import Filing
 from salescience_pipeline.sandbox.world import World
 
@@ -218,6 +218,27 @@ def frame_of(period: Period) -> str | None:
     return f"CY{middle.year}Q{quarter(middle)}" if 60 <= days <= 120 else None
 
 
+def _distance(period: Period, name: str) -> int:
+    """By how many days a period misses the calendar period that its frame is named after."""
+    year = int(name[2:6])
+    first, last = quarter_days(year, int(name[7])) if "Q" in name else (dt.date(year, 1, 1), dt.date(year, 12, 31))
+    start = abs((period.start - first).days) if period.start is not None else 0
+    return start + abs((period.end - last).days)
+
+
+def name_frames(newest: dict[tuple[str, str, Period], dict[str, Any]]) -> None:
+    """Put the frame on the last-filed fact of each period; of periods that share a frame, the closest one gets it."""
+    best: dict[tuple[str, str, str], Period] = {}
+    for concept, unit, period in newest:
+        name = frame_of(period)
+        if name is not None:
+            rival = best.get((concept, unit, name))
+            if rival is None or _distance(period, name) < _distance(rival, name):
+                best[concept, unit, name] = period
+    for (concept, unit, name), period in best.items():
+        newest[concept, unit, period]["frame"] = name
+
+
 def _number(value: Decimal) -> int | float:
     return int(value) if value == value.to_integral_value() else float(value)
 
@@ -258,10 +279,7 @@ def company_facts(cabinet: Cabinet, cik: int) -> dict[str, Any] | None:
             }
             table.setdefault(concept, {}).setdefault(unit, []).append(fact)
             newest[concept, unit, period] = fact
-    for (_, _, period), fact in newest.items():
-        frame = frame_of(period)
-        if frame is not None:
-            fact["frame"] = frame
+    name_frames(newest)
     if not table:
         return None
     facts: dict[str, dict[str, Any]] = {"dei": {}, "us-gaap": {}}

@@ -205,6 +205,7 @@ class CompanyFilings:
         stem = f"{ticker}-{end:%Y%m%d}{'a' if form.endswith('/A') else ''}"
 
         def written() -> Report:
+            priced = self.accounts.quarter(year, 2).end if number == 4 else end
             order = Order(
                 accounts=self.accounts,
                 seed=self.world.seed,
@@ -215,7 +216,8 @@ class CompanyFilings:
                 stem=stem,
                 factor=self._factor(filed),
                 restates=self.restates,
-                price=self._price(self.accounts.quarter(year, 2).end) if number == 4 else self._price(end),
+                price=self._price(priced),
+                price_factor=self._factor(priced),
             )
             return write_report(order)
 

@@ -126,15 +126,11 @@ def _split(
     total: tuple[str, str],
 ) -> None:
     """A balance in two parts that sum to it."""
-    parts: list[list[str | None]] = [[], [], []]
-    for at in figures.instants:
-        value = figures.accounts.quarter(*at).balances[item]
-        one = int(value * first[2])
-        for cells, concept, units in zip(
-            parts, (first[1], second[1], total[1]), (one, value - one, value), strict=True
-        ):
-            cells.append(figures.money(concept, figures.instant(*at), units))
-    rows = [Row(first[0], parts[0], dollars=True), Row(second[0], parts[1]), Row(total[0], parts[2], total=True)]
+    values = [(figures.instant(*at), figures.accounts.quarter(*at).balances[item]) for at in figures.instants]
+    one = [figures.money(first[1], at, int(value * first[2])) for at, value in values]
+    two = [figures.money(second[1], at, value - int(value * first[2])) for at, value in values]
+    both = [figures.money(total[1], at, value) for at, value in values]
+    rows = [Row(first[0], one, dollars=True), Row(second[0], two), Row(total[0], both, total=True)]
     page.add(table(figures.instant_heads(), rows, caption=figures.caption))
 
 
@@ -174,12 +170,13 @@ def _equity(page: Page, figures: Figures, words: str) -> None:
     instance, at = figures.instance, figures.instant(*figures.instants[0])
     quarter = figures.accounts.quarter(*figures.instants[0])
     outstanding = int(quarter.shares_outstanding * figures.factor)
-    par = instance.number("us-gaap:CommonStockParOrStatedValuePerShare", at, Decimal("0.01"), "USD/shares", digits=2)
-    issued = instance.number("us-gaap:CommonStockSharesIssued", at, outstanding, "shares")
-    held = instance.number("us-gaap:CommonStockSharesOutstanding", at, outstanding, "shares")
+    # In the order in which the sentence prints them: facts are kept in document order.
     allowed = instance.number(
         "us-gaap:CommonStockSharesAuthorized", at, 4_000_000_000, "shares", scale=6, decimals="-6"
     )
+    par = instance.number("us-gaap:CommonStockParOrStatedValuePerShare", at, Decimal("0.01"), "USD/shares", digits=2)
+    issued = instance.number("us-gaap:CommonStockSharesIssued", at, outstanding, "shares")
+    held = instance.number("us-gaap:CommonStockSharesOutstanding", at, outstanding, "shares")
     span = figures.cash_spans[0]
     shares = figures.shares(span, diluted=False)
     each = (figures.dollars(figures.flow("dividends", span)) / shares).quantize(Decimal("0.01"))

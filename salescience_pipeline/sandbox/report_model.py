@@ -39,7 +39,9 @@ class Order:
     """Shares at the filing date for one share at listing (splits)."""
     restates: bool
     price: float
-    """Close at the end of the second quarter, for the public float."""
+    """Close as traded at the end of the second quarter (annual reports) or of the quarter, in USD."""
+    price_factor: float
+    """Shares for one share at listing on the day of ``price``."""
 
     @property
     def company(self) -> Company:
