@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import json
 import os
 import signal
@@ -205,6 +206,8 @@ def serve(
             timeout_keep_alive=75,
             timeout_graceful_shutdown=GRACE_SECONDS,
         )
+        # What exists by now stays: without it in every collection, arrival times are stamped with less jitter.
+        gc.freeze()
         url = f"http://{host}:{listener.getsockname()[1]}"
         server = Server(
             config,
