@@ -76,6 +76,12 @@ class Settings(BaseSettings):
         description="Tiingo API token; compulsory for Tiingo in the live world.",
     )
     tiingo_plan: str = Field("free", pattern="^(free|power)$", description="The Tiingo plan, which sets the quotas.")
+    tiingo_rate: float | None = Field(
+        None,
+        gt=0,
+        description="Requests per second to Tiingo, all processes together; the plan's own by default. In the live world it "
+        "may not exceed the plan's, in the sandbox it may (benchmarks, tests).",
+    )
     yahoo_rate: float = Field(2.0, gt=0, le=50, description="Requests per second to Yahoo, all processes together.")
     sandbox_url: str | None = Field(
         None, description="A sandbox that already runs; without it one is started when it is needed."
