@@ -91,7 +91,11 @@ _ROWS: tuple[Column, ...] = (
     Column("filing_date", _DATE, "Filing date that SEC deems (after 17:30 ET the next business day)."),
     Column("report_date", _DATE, "End of the period or date of the event reported on."),
     Column("accepted_at", _UTC, "Moment of acceptance.", "UTC"),
-    Column("items", _LIST, "Items as SEC lists them: for an 8-K their numbers (2.02); some other forms put other marks there."),
+    Column(
+        "items",
+        _LIST,
+        "Items as SEC lists them: for an 8-K their numbers (2.02); some other forms put other marks there.",
+    ),
     Column("primary_document", _STR, "File name of the main document (for ownership forms the raw XML)."),
     Column("primary_document_description", _STR, "SEC's description of the main document."),
     Column("size", _I64, "Size of the whole submission.", "bytes"),

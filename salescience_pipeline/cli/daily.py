@@ -236,22 +236,19 @@ def docs(
         bool, typer.Option("--check", help="Only say whether they are current; exit code 1 if not.")
     ] = False,
 ) -> None:
-    """Write the documents that are generated from the catalogue: the data dictionary and dbt's sources."""
-    from salescience_pipeline.catalog.render import data_dictionary, dbt_sources  # noqa: PLC0415
+    """Write the documents that are generated: the data dictionary, dbt's sources, the asset graph and the list of commands."""
+    from salescience_pipeline.cli.documentation import generated  # noqa: PLC0415
 
     root = Path(__file__).resolve().parents[2]
     stale = []
-    for path, text in (
-        (root / "docs/data_dictionary.md", data_dictionary()),
-        (root / "dbt/models/sources.yml", dbt_sources()),
-    ):
+    for path, text in generated(root).items():
         if path.exists() and path.read_text() == text:
             continue
-        stale.append(path.relative_to(root))
+        stale.append(str(path.relative_to(root)))
         if not check:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text)
     if check and stale:
-        err.print(f"Stale: {', '.join(map(str, stale))}; run `salescience docs`.")
+        err.print(f"Stale: {', '.join(stale)}; run `salescience docs`.")
         raise typer.Exit(1)
-    out.print(f"{'Written' if stale else 'Current'}: {', '.join(map(str, stale)) or 'everything'}.")
+    out.print(f"{'Written' if stale else 'Current'}: {', '.join(stale) or 'everything'}.")
