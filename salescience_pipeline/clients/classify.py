@@ -27,7 +27,6 @@ _HTML_START = re.compile(
 )
 _ROOT = re.compile(rb"<([A-Za-z_][\w.:-]*)")
 _OPAQUE = re.compile(rb"(?s)<\?.*?\?>|<!--.*?-->|<!DOCTYPE[^>\[]*>")
-MISSING_ARCHIVE_END = "the end of the archive is missing"
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,7 +240,7 @@ def _text_fault(reply: Reply) -> str | None:
 def _zip_fault(reply: Reply) -> str | None:
     # The end record may stand before a comment of up to 64 kB; zipfile knows how to find it.
     with reply.body.open() as stream:
-        return None if zipfile.is_zipfile(stream) else MISSING_ARCHIVE_END
+        return None if zipfile.is_zipfile(stream) else "the end of the archive is missing"
 
 
 _SHAPES: dict[str, Callable[[Reply], str | None]] = {

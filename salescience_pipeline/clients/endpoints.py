@@ -33,12 +33,22 @@ def base_urls(settings: Settings, sandbox_origin: str | None = None) -> dict[tup
 
 
 def credentials(settings: Settings) -> dict[str, Credential]:
-    """As whom each provider knows us; a provider whose setting is missing is left out and refused when it is asked."""
+    """As whom each provider knows us, without white space around it.
+
+    A provider whose setting is missing or unusable is left out: the transport refuses it with a sentence when it is asked.
+    """
     if not settings.is_live:
         return dict(SANDBOX_CREDENTIALS)
-    found: dict[str, Credential | None] = {"sec": settings.edgar_contact, "tiingo": settings.tiingo_token}
-    return {provider: credential for provider, credential in found.items() if credential and _value(credential).strip()}
+    found: dict[str, Credential] = {}
+    contact = (settings.edgar_contact or "").strip()
+    # SEC shuts out who names no address to write to, and a header takes nothing but printable ASCII.
+    if "@" in contact and _fits_a_header(contact):
+        found["sec"] = contact
+    token = settings.tiingo_token.get_secret_value().strip() if settings.tiingo_token is not None else ""
+    if token and _fits_a_header(token):
+        found["tiingo"] = SecretStr(token)
+    return found
 
 
-def _value(credential: Credential) -> str:
-    return credential.get_secret_value() if isinstance(credential, SecretStr) else credential
+def _fits_a_header(value: str) -> bool:
+    return value.isascii() and value.isprintable()

@@ -85,13 +85,6 @@ class Redactor:
         """The response headers worth keeping, lower case, without secrets."""
         return {name.lower(): self.text(value)[:500] for name, value in headers.items() if name.lower() in KEPT_HEADERS}
 
-    def body(self, data: bytes) -> bytes:
-        """``data`` with each known secret overwritten by as many asterisks: the length stays what it was."""
-        for secret in self.byte_secrets:
-            if secret in data:
-                data = data.replace(secret, b"*" * len(secret))
-        return data
-
     def is_clean(self, text: str) -> bool:
         """Whether nothing in ``text`` had to be removed."""
         return self.text(text) == text

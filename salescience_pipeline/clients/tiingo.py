@@ -189,9 +189,9 @@ class EodDaily(OneWave):
         if request.endpoint == "eod_bulk":
             return self._after_bulk(answer, selection, known)
         ticker, first = request.subject.ticker, request.first_date
-        if ticker is None or first is None or not _is_increment(ticker, first, known):
+        if ticker is None or first is None or not any(map(has_action, _rows(answer))):
             return ()
-        return (_whole(ticker, selection, known),) if any(map(has_action, _rows(answer))) else ()
+        return (_whole(ticker, selection, known),) if _is_increment(ticker, first, known) else ()
 
     def _after_bulk(self, answer: Answer, selection: Selection, known: Known) -> tuple[PlannedRequest, ...]:
         day = known.last_session

@@ -50,5 +50,14 @@ def test_real_credentials_are_used_in_the_live_world_only() -> None:
     }
 
 
-def test_what_is_missing_in_the_live_world_is_left_out() -> None:
-    assert credentials(settings(World.LIVE, edgar_contact=" ", tiingo_token=None)) == {}
+@pytest.mark.parametrize(
+    "contact", [None, " ", "Company without an address", "a@b.example\nX-Evil: 1", "Gr\u00fcn a@b.example"]
+)
+@pytest.mark.parametrize("token", [None, "", " \n", "two\nlines"])
+def test_what_is_missing_or_unusable_in_the_live_world_is_left_out(contact: str | None, token: str | None) -> None:
+    assert credentials(settings(World.LIVE, edgar_contact=contact, tiingo_token=token)) == {}
+
+
+def test_white_space_around_a_credential_is_no_part_of_it() -> None:
+    given = credentials(settings(World.LIVE, edgar_contact=" Company ops@example.com\n", tiingo_token="real-token\n"))
+    assert given == {"sec": "Company ops@example.com", "tiingo": SecretStr("real-token")}
