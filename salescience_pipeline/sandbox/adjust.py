@@ -36,16 +36,26 @@ class Chain:
 class Adjustment:
     """The adjustment of one security as seen from its last bar."""
 
-    __slots__ = ("crsp", "splits", "yahoo")
+    __slots__ = ("crsp", "since", "splits", "yahoo")
 
-    def __init__(self, world: World, ticker: str) -> None:
-        """Read the security's splits and dividends up to its last bar."""
+    def __init__(self, world: World, ticker: str, since: dt.date = dt.date.min) -> None:
+        """Read the security's splits and dividends up to its last bar.
+
+        Args:
+            world: the market.
+            ticker: the security.
+            since: dividends on or before this day are left out, which spares their closes; days before it must not be
+                asked for.
+        """
+        self.since = since
         splits = world.splits(ticker)
         self.splits = Chain(splits)
         """New shares per old share."""
         yahoo: dict[dt.date, float] = {}
         crsp: dict[dt.date, float] = {}
         for day, cash in world.dividends(ticker).items():
+            if day <= since:
+                continue
             before = world.close_on(ticker, nyse.previous_session(day))
             close = world.close_on(ticker, day)
             if before is not None:

@@ -82,25 +82,26 @@ class FictionalSource:
             return []
         world = self._world
         first, last = first or world.first_date(company), last or world.last_date(company)
-        return self._table(company, world.bars(company.ticker, first, last))
+        return self._table(company, world.bars(company.ticker, first, last), first)
 
     def newest(self, ticker: str) -> list[Row]:
         """See :class:`Source`."""
         company = self._company(ticker)
         return [] if company is None else self.rows(ticker, self._world.last_date(company), None)
 
-    def _adjustment(self, company: Company) -> Adjustment:
+    def _adjustment(self, company: Company, first: dt.date) -> Adjustment:
+        """The adjustment for days from ``first`` on; a recent range needs few of the old closes."""
         key = (company.ticker, self._world.version)
         made = self._adjustments.get(key)
-        if made is None:
-            made = self._adjustments[key] = Adjustment(self._world, company.ticker)
+        if made is None or made.since > first:
+            made = self._adjustments[key] = Adjustment(self._world, company.ticker, since=first)
             if len(self._adjustments) > _CACHED_ADJUSTMENTS:
                 self._adjustments.popitem(last=False)
         return made
 
-    def _table(self, company: Company, bars: Iterable[Bar]) -> list[dict[str, Any]]:
+    def _table(self, company: Company, bars: Iterable[Bar], first: dt.date) -> list[dict[str, Any]]:
         """Price rows with real dates, in the order of the columns."""
-        adjustment = self._adjustment(company)
+        adjustment = self._adjustment(company, first)
         rows = []
         for bar in bars:
             shares = adjustment.splits.after(bar.date)

@@ -301,3 +301,13 @@ def test_a_dividend_on_the_day_of_a_split_is_counted_in_the_new_shares():
     adjustment = Adjustment(world, "ALDRN")
     assert adjustment.yahoo.after(before) == pytest.approx(1 - 0.5 / (world.close_on("ALDRN", before) / 5))
     assert adjustment.splits.after(before) == 5.0
+
+
+@given(TICKERS, DAYS, DAYS)
+@FEW
+def test_an_adjustment_of_recent_days_equals_the_whole_one(ticker, since, day):
+    whole, recent = Adjustment(WORLD, ticker), Adjustment(WORLD, ticker, since)
+    if day >= since:
+        assert recent.crsp.after(day) == pytest.approx(whole.crsp.after(day), rel=1e-12)
+        assert recent.yahoo.after(day) == pytest.approx(whole.yahoo.after(day), rel=1e-12)
+        assert recent.splits.after(day) == whole.splits.after(day)
