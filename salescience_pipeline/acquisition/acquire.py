@@ -278,4 +278,4 @@ class _Acquisition:
         now = self.services.now()
         stamped = [state.stamped(checked_at=now, run_id=self.run_id, source=self.dataset.provider) for state in states]
         self.services.ledger.completeness.record(stamped)
-        self.result.states += stamped
+        self.result.outcomes |= {(state.partition, state.subject): state for state in stamped}

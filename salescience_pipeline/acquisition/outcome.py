@@ -75,7 +75,8 @@ class Acquired:
 
     dataset: Dataset
     plan: RequestPlan
-    states: list[State] = field(default_factory=list)
+    outcomes: dict[tuple[str, str], State] = field(default_factory=dict)
+    """The last word on each (partition, subject): a ticker that the bulk answer lacks may come with its own answer."""
     failures: list[Failure] = field(default_factory=list)
     left_out: list[LeftOut] = field(default_factory=list)
     tables: dict[str, TableTotals] = field(default_factory=dict)
@@ -92,6 +93,11 @@ class Acquired:
     bytes: int = 0
     """Bytes of the bodies that arrived."""
     seconds: float = 0.0
+
+    @property
+    def states(self) -> list[State]:
+        """What became of each subject in each partition."""
+        return list(self.outcomes.values())
 
     @property
     def counts(self) -> Mapping[str, int]:
@@ -114,8 +120,9 @@ class Acquired:
         return sum(totals.rows for totals in self.tables.values())
 
     def open_partitions(self) -> frozenset[str]:
-        """Partitions in which something failed."""
-        return frozenset(failure.partition for failure in self.failures)
+        """Partitions in which something failed: one failed range of days leaves each of its days open."""
+        failed = (state.partition for state in self.outcomes.values() if state.status == Status.FAILED)
+        return frozenset((*failed, *(failure.partition for failure in self.failures)))
 
     def sentence(self) -> str:
         """What happened, for logs and for people."""

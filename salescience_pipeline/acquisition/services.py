@@ -169,6 +169,9 @@ class Services:
             SelectionError: when the scope holds none.
         """
         tickers = self.ledger.watchlist.tickers(scope, on=on)
+        if not tickers and on is None and self.seed_watchlist():
+            # The sandbox is there without another command, and so are the companies of its world.
+            tickers = self.ledger.watchlist.tickers(scope)
         if not tickers and scope is not Scope.NONE:
             raise SelectionError(
                 f"The scope {scope.value} is empty; add tickers with `salescience watchlist add --scope {scope.value} TICKER`."

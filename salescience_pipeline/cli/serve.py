@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from salescience_pipeline.cli.console import Corpus, Home, Live, environment_for, out, settings_for, show_note
+
+
+if TYPE_CHECKING:
+    from salescience_pipeline.acquisition.services import Services
 
 
 def up(
@@ -38,10 +42,25 @@ def up(
             )
         ensure_manifest()
         environment = {**os.environ, **environment_for(settings), "DAGSTER_HOME": str(dagster_home(settings))}
+        add_partitions(services, environment["DAGSTER_HOME"])
         with Supervisor(stack(environment, port=port, folder=settings.root / "run"), cwd=PROJECT) as supervisor:
             supervisor.wait_ready(f"http://127.0.0.1:{port}/server_info")
             out.print(f"Dagster UI: http://127.0.0.1:{port}   (Ctrl-C ends everything)")
             raise typer.Exit(supervisor.run())
+
+
+def add_partitions(services: "Services", home: str) -> None:
+    """Give the watchlist's tickers their partitions, so that there is something to select in the UI."""
+    import os  # noqa: PLC0415
+
+    import dagster as dg  # noqa: PLC0415
+
+    from salescience_pipeline.catalog.scopes import Scope  # noqa: PLC0415
+
+    os.environ["DAGSTER_HOME"] = home
+    followed = services.ledger.watchlist.tickers(Scope.ENTIRE_WATCHLIST)
+    with dg.DagsterInstance.get() as instance:
+        instance.add_dynamic_partitions("tickers", [str(ticker) for ticker in followed])
 
 
 def sandbox(
