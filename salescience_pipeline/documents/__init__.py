@@ -1,9 +1,9 @@
 """Read SEC filings: parse once, then ask for blocks, tables, facts. A library: knows no Dagster, no HTTP and no lake.
 
-    >>> from salescience_pipeline.documents import parse
-    >>> document = parse(b"<html><body><h1>Risk Factors</h1><p>We may fail.</p></body></html>")
-    >>> [(block.type.value, block.text) for block in document.blocks]
-    [('Section Header', 'Risk Factors'), ('Text', 'We may fail.')]
+>>> from salescience_pipeline.documents import parse
+>>> document = parse(b"<html><body><h1>Risk Factors</h1><p>We may fail.</p></body></html>")
+>>> [(block.type.value, block.text) for block in document.blocks]
+[('Section Header', 'Risk Factors'), ('Text', 'We may fail.')]
 """
 
 from __future__ import annotations

@@ -16,19 +16,28 @@ from salescience_pipeline.documents.scan_model import Image, Paragraph, RawTable
 from salescience_pipeline.documents.tables import joined_rows, read_currency, read_scale, read_table
 
 _BULLET = re.compile(
-    r"(?:[\u2022\u25cf\u25e6\u25aa\u25ab\u25a0\u25a1\u2043\u2219\u27a2\u2756\u2713\u2714\uf0b7\uf0a7\u00b7\u25cb\u25c6]|[-\u2013\u2014*](?=\s))\s*"
+    r"(?:[\u2022\u25cf\u25e6\u25aa\u25ab\u25a0\u25a1\u2610\u2611\u2612\u2043\u2219\u27a2\u2756\u2713\u2714\uf0b7\uf0a7\u00b7\u25cb\u25c6]|[-\u2013\u2014*](?=\s))\s*"
 )
 _ENUMERATED = re.compile(r"\(?(?:[0-9]{1,2}|[a-zA-Z]|[ivxIVX]{1,5})[.)]\s+\S")
 _NOTE = re.compile(r"(?:\([0-9a-zA-Z]{1,2}\)|[*\u2020\u2021]{1,3})\s*\S")
 _PAGE_NUMBER = re.compile(
-    r"(?:page\s*)?[-\u2013\u2014]?\s*(?:[A-Z]{1,2}-)?(?:[0-9]{1,4}|[ivxl]{1,6})\s*[-\u2013\u2014]?(?:\s*of\s*[0-9]{1,4})?", re.IGNORECASE
+    r"(?:page\s*)?[-\u2013\u2014]?\s*(?:[A-Z]{1,2}-)?(?:[0-9]{1,4}|[ivxl]{1,6})\s*[-\u2013\u2014]?(?:\s*of\s*[0-9]{1,4})?",
+    re.IGNORECASE,
 )
-_PAGE_TAIL = re.compile(r".{3,90}[|\u2022\u00b7]\s*(?:page\s*)?(?:[A-Z]-)?[0-9]{1,4}|(?:page\s*)?[0-9]{1,4}\s*[|].{3,90}", re.IGNORECASE | re.DOTALL)
+_PAGE_TAIL = re.compile(
+    r".{3,90}[|\u2022\u00b7]\s*(?:page\s*)?(?:[A-Z]-)?[0-9]{1,4}|(?:page\s*)?[0-9]{1,4}\s*[|].{3,90}",
+    re.IGNORECASE | re.DOTALL,
+)
 _ITEM = re.compile(r"(?:part\s+[ivx]+\b|item\s*(?:no\.?\s*)?[0-9]{1,2}(?:\.[0-9]{2})?[a-c]?\b)", re.IGNORECASE)
 _SIGNATURE = re.compile(r"(?:by:?\s*)?/s/", re.IGNORECASE)
 _KEY_VALUE = re.compile(r"[A-Z][^:.;?!]{1,45}:\s+\S[^.;]{0,80}")
 _CONTENTS = re.compile(r"(?:back to |return to )?(?:table of contents|index|contents)", re.IGNORECASE)
 _FORM = re.compile(r"form\s+(?:[0-9]{1,2}-?[a-z]{1,4}|[0-9]{1,3})(?:/a)?(?:\s|$)", re.IGNORECASE)
+_TICK_BOX = re.compile(r"\[ ?[xX\u221a]? ?\]|\( ?[xX]? ?\)")
+_LONE_NUMBER = re.compile(r"[-\u2013\u2014]?\s*(?:F-)?[0-9]{1,3}\s*[-\u2013\u2014]?")
+_SEE_NOTES = re.compile(
+    r"(?:see|refer to|the) (?:the )?(?:accompanying )?notes?\b|(?:see|the) accompanying", re.IGNORECASE
+)
 _DIGITS = re.compile(r"[0-9]+")
 _HEADING_MAX = 250
 _FURNITURE_MAX = 160
@@ -108,7 +117,9 @@ class BlockBuilder:
                 centered=styles[0].centered,
                 size=styles[0].size,
                 links=tuple(
-                    Link(words, target, start) for start, target, words in raw.links if row[0].start <= start <= row[-1].end
+                    Link(words, target, start)
+                    for start, target, words in raw.links
+                    if row[0].start <= start <= row[-1].end
                 ),
             )
             block.type, block.high_confidence = _text_type(block, 0, in_list=False)
@@ -125,7 +136,11 @@ class BlockBuilder:
                 continue
             table.index = number
             number += 1
-            near = [other for other in above if other.type not in (BlockType.HEADER, BlockType.FOOTER, BlockType.PAGE_NUMBER)]
+            near = [
+                other
+                for other in above
+                if other.type not in (BlockType.HEADER, BlockType.FOOTER, BlockType.PAGE_NUMBER)
+            ]
             head = " ".join(cell.text for cell in table.cells[:40] if cell.row <= table.header_rows)
             words = [head, *(other.text for other in reversed(near) if len(other.text) < 1500)]
             table.scale = next((scale for text in words if (scale := read_scale(text)) is not None), None)
@@ -152,7 +167,11 @@ def _is_layout(rows: list[list[str]]) -> bool:
             continue
         first = row[0]
         is_mark = len(first) <= 6 and (
-            _BULLET.fullmatch(first) or _NOTE.fullmatch(first + " x") or _ENUMERATED.fullmatch(first + " x") or is_dash(first)
+            _TICK_BOX.fullmatch(first) or
+            _BULLET.fullmatch(first)
+            or _NOTE.fullmatch(first + " x")
+            or _ENUMERATED.fullmatch(first + " x")
+            or is_dash(first)
         )
         marked += bool(is_mark) and len(row) == 2 and not shown_number(row[1])
     return marked == len(rows)
@@ -200,6 +219,7 @@ def _heading(block: Block) -> tuple[bool, bool]:
 def _mark_furniture(blocks: list[Block], n_pages: int) -> None:
     """Tell headers, footers and page numbers: what stands at the edge of a page and repeats, or counts."""
     if n_pages < 2:
+        _mark_counted_pages(blocks)
         return
     tops: list[list[Block]] = []
     bottoms: list[list[Block]] = []
@@ -225,6 +245,16 @@ def _mark_furniture(blocks: list[Block], n_pages: int) -> None:
             block.type, block.level = kind, 0
 
 
+def _mark_counted_pages(blocks: list[Block]) -> None:
+    """Page numbers of documents without page breaks: lone numbers that count up by one through the document."""
+    lone = [block for block in blocks if block.table is None and len(block.text) <= 8 and _LONE_NUMBER.fullmatch(block.text)]
+    numbers = [int(_DIGITS.search(block.text)[0]) for block in lone]  # type: ignore[index]
+    following = sum(after - before == 1 for before, after in zip(numbers, numbers[1:], strict=False))
+    if following >= max(4, 0.7 * (len(lone) - 1)):
+        for block in lone:
+            block.type, block.level = BlockType.PAGE_NUMBER, 0
+
+
 def _shape(block: Block) -> str:
     """The text with its numbers taken out; empty for what cannot be furniture."""
     if len(block.text) > _FURNITURE_MAX or block.type is BlockType.FIGURE:
@@ -240,7 +270,7 @@ def _furniture(block: Block, counts: Counter[str], kind: BlockType, n_pages: int
         return BlockType.PAGE_NUMBER
     if _CONTENTS.fullmatch(text) and block.links:
         return kind
-    if _ITEM.match(text) and counts[_shape(block)] < 3:
+    if _SEE_NOTES.match(text) or (_ITEM.match(text) and counts[_shape(block)] < 3):
         return None
     repeats = counts[_shape(block)]
     if block.table is not None and repeats < 4:
@@ -281,5 +311,3 @@ def build_blocks(scan: Scan) -> Layout:
         scan: paragraphs, images and raw tables in reading order.
     """
     return BlockBuilder(scan).build()
-
-

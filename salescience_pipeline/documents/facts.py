@@ -28,6 +28,7 @@ _PLAIN = re.compile(r"[0-9]+(?:\.[0-9]+)?")
 _FORMATTED_MAX = 10_000
 """Bytes: a format rewrites a word or a number; longer content under one is a mistake."""
 _SHORT = 1000
+_MAX_CHAIN = 500
 _REMEMBERED = 20_000
 """Attribute values kept per document."""
 
@@ -250,8 +251,8 @@ class _Builder:
         while following is not None:
             identifier = following.decode("utf-8", "replace")
             link = self.continuations.get(identifier)
-            if link is None or identifier in seen:
-                what = "does not exist" if link is None else "leads back to itself"
+            if link is None or identifier in seen or len(seen) >= _MAX_CHAIN:
+                what = "does not exist" if link is None else "leads back to itself or never ends"
                 raise _Unusable("continuation", f"The continuation {identifier[:80]!r} {what}.")
             seen.add(identifier)
             pieces += link.pieces()

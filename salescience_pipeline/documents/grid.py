@@ -15,6 +15,8 @@ from salescience_pipeline.documents.tags import Tag, read_tag
 
 _REMEMBERED = 50_000
 _SHORT = 300
+_MAX_COLUMNS = 3000
+"""Columns behind which spans are no longer followed; no filing has a tenth of them."""
 _HEAD = 30
 _BREAK = b"\x00"
 _TAG = re.compile(rb"<[^<>]*>")
@@ -44,7 +46,9 @@ class _Columns:
         if self.open_spans:
             while self.covered.get(column, 0) > 0:
                 column += 1
-        if rowspan > 1:
+        if column + colspan > _MAX_COLUMNS:
+            colspan = 1
+        if rowspan > 1 and column < _MAX_COLUMNS:
             for covering in range(column, column + colspan):
                 # Counted down at the end of this row already, hence one more than the rows below.
                 self.covered[covering] = rowspan
@@ -141,7 +145,11 @@ class SimpleTables:
             return False
         if b'href="#' in body or b"href='#" in body:
             raw.links = [
-                (begin + match.start(), match[1].decode(self._encoding, "replace"), plain(_TAG.sub(b"", match[2]), self._encoding))
+                (
+                    begin + match.start(),
+                    match[1].decode(self._encoding, "replace"),
+                    plain(_TAG.sub(b"", match[2]), self._encoding),
+                )
                 for match in _LINK.finditer(body)
             ]
         columns = _Columns()
@@ -198,7 +206,9 @@ class SimpleTables:
             end = piece.rfind(b"</td")
             content = piece[split : end if end >= 0 else len(piece)]
             text = "" if tag.self_closed or tag.changes.get("hidden") else self._text(content)
-            if (end >= 0 and len(piece) - end > _HEAD and b"<th" in piece[end:]) or (b"<" in content and self._is_odd(content)):
+            if (end >= 0 and len(piece) - end > _HEAD and b"<th" in piece[end:]) or (
+                b"<" in content and self._is_odd(content)
+            ):
                 return None
             column = columns.place(tag.colspan, tag.rowspan)
             if text:
@@ -225,5 +235,3 @@ class SimpleTables:
             if len(content) < 60 and len(self._texts) < _REMEMBERED:
                 self._texts[content] = known
         return known
-
-

@@ -50,24 +50,20 @@ class Scopes:
 
     def _read_regions(self, source: Source, behind: int) -> None:
         """Turn every element that declares something new into a region; inner regions come after outer ones."""
+        tags = [match for match, _ in zip(self._declaring_tags(source.data, behind), range(_MAX_REGIONS), strict=False)]
+        ends = _element_ends(source.data, tags)
         events: list[tuple[int, Scope]] = [(0, self.root)]
         stack: list[tuple[int, Scope]] = []
-        for match in self._declaring_tags(source.data, behind):
+        for match in tags:
             start = match.start()
             while stack and stack[-1][0] <= start:
                 end, _ = stack.pop()
                 events.append((end, stack[-1][1] if stack else self.root))
             outer = stack[-1][1] if stack else self.root
             inner = _declared(parse_attributes(match[2], source.encoding), outer)
-            if inner == outer or match[2].endswith(b"/"):
-                if inner != outer:
-                    events += [(start, inner), (match.end(), outer)]
-                continue
-            end = _element_end(source.data, match[1], match.end())
-            stack.append((end, inner))
-            events.append((start, inner))
-            if len(events) > _MAX_REGIONS:
-                break
+            if inner != outer:
+                stack.append((ends[start], inner))
+                events.append((start, inner))
         while stack:
             end, _ = stack.pop()
             events.append((end, stack[-1][1] if stack else self.root))
@@ -113,17 +109,21 @@ def _declared(attributes: dict[str, str], outer: Scope) -> Scope:
     return Scope({**outer.prefixes, **prefixes}, lang or None) if prefixes or lang != outer.lang else outer
 
 
-def _element_end(data: bytes, name: bytes, position: int) -> int:
-    """Offset behind the end tag that closes an element ``name`` whose start tag ends at ``position``."""
-    depth = 1
-    for match in re.finditer(rb"<(/?)" + re.escape(name) + rb"(?=[\s/>])([^<>]*)>", data[position:]):
-        if match[1]:
-            depth -= 1
-            if depth == 0:
-                return position + match.end()
-        elif not match[2].endswith(b"/"):
-            depth += 1
-    return len(data)
+def _element_ends(data: bytes, tags: list[re.Match[bytes]]) -> dict[int, int]:
+    """For each start tag (by its offset) the offset behind its element, found in one pass over the document."""
+    ends = {match.start(): match.end() if match[2].endswith(b"/") else len(data) for match in tags}
+    names = b"|".join(sorted({re.escape(match[1]) for match in tags}, key=len, reverse=True))
+    if not tags:
+        return ends
+    opened: dict[bytes, list[int]] = {}
+    for match in re.compile(rb"<(/?)(" + names + rb")(?=[\s/>])([^<>]*)>").finditer(data, tags[0].start()):
+        closing, name, rest = match.groups()
+        if closing:
+            if opened.get(name) and (start := opened[name].pop()) in ends:
+                ends[start] = match.end()
+        elif not rest.endswith(b"/"):
+            opened.setdefault(name, []).append(match.start())
+    return ends
 
 
 class DeadSpans:

@@ -7,7 +7,6 @@ text, and survives whatever order the tags come in. What the pieces are (heading
 
 from __future__ import annotations
 
-import html
 import re
 
 from salescience_pipeline.documents.errors import DocumentCorrupt
@@ -16,11 +15,22 @@ from salescience_pipeline.documents.model import Cell
 from salescience_pipeline.documents.scan_model import Image, Paragraph, RawTable, Scan, plain
 from salescience_pipeline.documents.source import Source
 from salescience_pipeline.documents.tags import PLAIN, Op, Style, Tag, read_tag
+from salescience_pipeline.documents.text_layout import TextReader, is_typed
 
 _WINDOW = 1 << 17
+_SMALL_WINDOW = 1 << 9
+_LONG = 600
 _REMEMBERED = 30_000
 _LINE_BREAK = b"\x00"
 _TAG_REST = re.compile(rb"""[^<>"']*+(?:"[^"]*+"[^<>"']*+|'[^']*+'[^<>"']*+)*+>""")
+_PARAGRAPH = frozenset({b"p"})
+_CLOSES: dict[bytes, frozenset[bytes]] = {
+    **dict.fromkeys((b"p", b"div", b"center", b"ul", b"ol", b"dl", b"pre", b"blockquote"), _PARAGRAPH),
+    **dict.fromkeys((b"h1", b"h2", b"h3", b"h4", b"h5", b"h6"), _PARAGRAPH),
+    b"li": frozenset({b"li", b"p"}),
+    b"dt": frozenset({b"dt", b"dd", b"p"}),
+    b"dd": frozenset({b"dt", b"dd", b"p"}),
+}
 _TABLE = re.compile(rb"<(/?)table")
 _LITERAL = Tag(Op.LITERAL, b"")
 _NOTHING = Tag(Op.NOTHING, b"")
@@ -135,15 +145,18 @@ class Scanner:
         limits = self.source.limits
         deadline = limits.deadline()
         data = self.data
+        size = _WINDOW
         while position < end:
             stop = end
-            if position + _WINDOW < end:
-                stop = data.rfind(b"<", position + 1, position + _WINDOW)
+            if position + size < end:
+                stop = data.rfind(b"<", position + 1, position + size)
                 if stop < 0:
-                    stop = data.find(b"<", position + _WINDOW, end)
+                    stop = data.find(b"<", position + size, end)
                     stop = stop if stop >= 0 else end
                 limits.check(deadline)
             position = self._window(position, stop)
+            # Something hidden makes the rest of a window void: small windows where that happens often.
+            size = min(size * 2, _WINDOW) if position == stop else _SMALL_WINDOW
         return position
 
     def _window(self, position: int, end: int) -> int:
@@ -284,7 +297,9 @@ class Scanner:
     def _push(self, name: bytes, tag: Tag, start: int) -> None:
         self.stack.append((name, True, self.style))
         if len(self.stack) > self.source.limits.max_depth:
-            raise DocumentCorrupt(f"Elements are nested more than {self.source.limits.max_depth:,} deep at byte {start}.")
+            raise DocumentCorrupt(
+                f"Elements are nested more than {self.source.limits.max_depth:,} deep at byte {start}."
+            )
         self.style = tag.merged.get(self.style) or tag.apply(self.style)
 
     def _open_block(self, tag: Tag, start: int) -> None:
@@ -297,8 +312,9 @@ class Scanner:
                 self._new_page(start)
             return
         name = tag.name
-        if name == b"p" and self.stack and self.stack[-1][0] == b"p":
-            self._close(b"p", inline=False)
+        closes = _CLOSES.get(name)
+        if closes is not None:
+            self._close_implied(closes)
         self._push(name, tag, start)
         self.boundary = start
         if tag.break_after:
@@ -309,6 +325,15 @@ class Scanner:
             self.lists += 1
         elif tag.heading:
             self.headings.append(tag.heading)
+
+    def _close_implied(self, names: frozenset[bytes]) -> None:
+        """End tags that HTML lets authors leave out: a paragraph ends where the next block begins, an item at the next."""
+        for name, is_block, _ in reversed(self.stack[-50:]):
+            if is_block:
+                if name in names:
+                    self._close(name, inline=False)
+                    self.lists -= name == b"li" and self.lists > 0
+                return
 
     def _close_block(self, tag: Tag, start: int, end: int) -> None:
         if self.cell is None:
@@ -410,10 +435,11 @@ class Scanner:
         links, self.links = self.links, []
         self.link = None
         raw = runs[0][0] if len(runs) == 1 else b"".join([run for run, _ in runs])
-        if self.pre:
-            text = html.unescape(raw.replace(_LINE_BREAK, b"\n").decode(self.encoding, "replace"))
-        else:
-            text = plain(raw, self.encoding)
+        if (self.pre and b"\n" in raw) or (len(raw) > _LONG and is_typed(raw)):
+            self._typed(self.run_start, max(start, self.run_start))
+            self.boundary = end
+            return
+        text = plain(raw, self.encoding)
         if not text or text.isspace():
             return
         begin = self.boundary if self.boundary <= self.run_start else self.run_start
@@ -426,11 +452,18 @@ class Scanner:
                 runs[0][1] if len(runs) == 1 else _common(runs),
                 self.headings[-1] if self.headings else 0,
                 self.lists > 0,
-                self.pre > 0,
                 tuple(links),
             )
         )
         self.boundary = end
+
+    def _typed(self, start: int, end: int) -> None:
+        """Read a piece that is laid out as plain text (``<pre>``, or a whole old filing in one element)."""
+        reader = TextReader(self.data[start:end], self.encoding, base=start, page=self.page, markup=True)
+        found = reader.run(self.source.limits)
+        self.result.items += found.items
+        for page_start in found.page_starts[1:]:
+            self._new_page(page_start)
 
     def _finish(self, size: int) -> None:
         while self.tables:

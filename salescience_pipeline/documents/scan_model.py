@@ -51,7 +51,6 @@ class Paragraph:
         style: that of its first run; bold, italic and underlined only when all of it is.
         heading: 1 to 6 inside an HTML heading, else 0.
         in_list: whether it stands in a list element.
-        preformatted: whether line breaks of the source count.
         links: (offset, target, text) of the links inside it that lead to a place in the document.
     """
 
@@ -62,7 +61,6 @@ class Paragraph:
     style: Style
     heading: int = 0
     in_list: bool = False
-    preformatted: bool = False
     links: tuple[tuple[int, str, str], ...] = ()
 
 

@@ -14,7 +14,9 @@ from salescience_pipeline.documents.numbers import is_dash, is_year, shown_numbe
 from salescience_pipeline.documents.scan_model import RawTable
 from salescience_pipeline.documents.tags import Style
 
-_PREFIXES = frozenset({"$", "($", "$(", "(", "\u20ac", "\u00a3", "\u00a5", "US$", "C$", "A$", "HK$", "NT$", "R$", "RMB", "-", "- $"})
+_PREFIXES = frozenset(
+    {"$", "($", "$(", "(", "\u20ac", "\u00a3", "\u00a5", "US$", "C$", "A$", "HK$", "NT$", "R$", "RMB", "-", "- $"}
+)
 _SUFFIXES = frozenset({")", "%", ")%", "%)", "x", "]", "bps", "bp", "pts", "pt", ") %", "% )", "*", "**", "\u2020"})
 _MARKS = _PREFIXES | _SUFFIXES
 _MONEY = "$\u20ac\u00a3\u00a5"
@@ -146,7 +148,13 @@ def _joined(row: list[Cell]) -> list[Cell]:
 
 def _is_value(text: str) -> bool:
     """Whether a text is a number or stands for one; an opening bracket may still lack its closing one."""
-    return text[-1:].isdigit() or is_dash(text) or shown_number(text) is not None or text[:1] in "($" and text[1:2].isdigit()
+    return (
+        text[-1:].isdigit()
+        or is_dash(text)
+        or shown_number(text) is not None
+        or text[:1] in "($"
+        and text[1:2].isdigit()
+    )
 
 
 def _columns(rows: list[list[Cell]]) -> list[tuple[int, int]]:
@@ -169,7 +177,8 @@ def _columns(rows: list[list[Cell]]) -> list[tuple[int, int]]:
             index = hits[0]
             merged = (min(left, columns[index][0]), max(right, columns[index][1]))
             clashes = any(
-                other != index and column[0] < merged[1] and merged[0] < column[1] for other, column in enumerate(columns)
+                other != index and column[0] < merged[1] and merged[0] < column[1]
+                for other, column in enumerate(columns)
             )
             if not clashes:
                 columns[index] = merged

@@ -6,20 +6,25 @@ they stand, otherwise at least two lines below each other that are cut into colu
 
 from __future__ import annotations
 
+import html
 import re
 from dataclasses import dataclass
 
 from salescience_pipeline.documents.model import Cell
 from salescience_pipeline.documents.scan_model import Paragraph, RawTable, Scan
-from salescience_pipeline.documents.source import Source
+from salescience_pipeline.documents.source import Limits, Source
 from salescience_pipeline.documents.tags import PLAIN
 
 _LINE = re.compile(rb"[^\n]*\n?")
 _PAGE = re.compile(r"\s*(?:<PAGE>|\x0c)", re.IGNORECASE)
 _TABLE_OPEN = re.compile(r"\s*<TABLE>", re.IGNORECASE)
 _TABLE_CLOSE = re.compile(r"\s*</TABLE>", re.IGNORECASE)
-_MARKER = re.compile(r"\s*</?(?:S|C|CAPTION|FN|F[0-9]{1,2}|BTB|TEXT|PAGE|TABLE|DOCUMENT|LEGEND|MULTIPLIER)\b[^>]*>", re.IGNORECASE)
+_MARKER = re.compile(
+    r"\s*</?(?:S|C|CAPTION|FN|F[0-9]{1,2}|BTB|TEXT|PAGE|TABLE|DOCUMENT|LEGEND|MULTIPLIER)\b[^>]*>", re.IGNORECASE
+)
 _ANY_TAG = re.compile(r"<[^<>]{0,200}>")
+_INLINE_TAG = re.compile(r"</?(?!(?:S|C|CAPTION|FN|TABLE|PAGE)\b)[A-Za-z][^<>]{0,200}>", re.IGNORECASE)
+_TYPED_MIN = 600
 _CELL = re.compile(r"\S+(?: \S+)*")
 _RULE = re.compile(r"[\s\-=_.*+|]+")
 _VALUE = re.compile(r"[(\-$]*\s*[0-9][0-9,.]*\s*%?\)?|-+|\$")
@@ -34,25 +39,45 @@ class _Line:
 
 
 class TextReader:
-    """Reads one plain text; use :func:`scan_text`."""
+    """Reads one plain text, or a piece of HTML that is laid out as plain text."""
 
-    def __init__(self, source: Source) -> None:
-        self.source = source
+    def __init__(self, data: bytes, encoding: str, *, base: int = 0, page: int = 1, markup: bool = False) -> None:
+        """Prepare to read ``data``.
+
+        Args:
+            data: the text.
+            encoding: its codec.
+            base: offset of ``data`` in the document.
+            page: page on which it begins.
+            markup: whether character references and tags in it are those of HTML.
+        """
+        self.data = data
+        self.encoding = encoding
+        self.base = base
+        self.first_page = page
+        self.page = page
+        self.markup = markup
         self.scan = Scan()
-        self.page = 1
         self.lines: list[_Line] = []
         self.table: list[_Line] | None = None
 
-    def run(self) -> Scan:
-        deadline = self.source.limits.deadline()
-        for number, match in enumerate(_LINE.finditer(self.source.data)):
+    def run(self, limits: Limits) -> Scan:
+        """Read it all.
+
+        Raises:
+            DocumentTimeout: over the time that the limits allow.
+        """
+        deadline = limits.deadline()
+        for number, match in enumerate(_LINE.finditer(self.data)):
             if match.start() == match.end():
                 break
-            text = match[0].decode(self.source.encoding, "replace").rstrip().expandtabs(8)
-            self._line(_Line(text, match.start(), match.end()))
+            text = match[0].decode(self.encoding, "replace").rstrip().expandtabs(8)
+            if self.markup:
+                text = html.unescape(_INLINE_TAG.sub("", text))
+            self._line(_Line(text, self.base + match.start(), self.base + match.end()))
             if number % 20_000 == 0:
-                self.source.limits.check(deadline)
-        self._end_table(len(self.source.data))
+                limits.check(deadline)
+        self._end_table(self.base + len(self.data))
         self._flush()
         return self.scan
 
@@ -63,7 +88,7 @@ class TextReader:
             self._flush()
             if line.start > self.scan.page_starts[-1]:
                 self.scan.page_starts.append(line.start)
-            self.page = len(self.scan.page_starts)
+            self.page = self.first_page + len(self.scan.page_starts) - 1
             return
         if _TABLE_OPEN.match(text):
             self._flush()
@@ -72,13 +97,15 @@ class TextReader:
             self._end_table(line.end)
         elif self.table is not None:
             self.table.append(line)
-        elif not text.strip() or _RULE.fullmatch(text):
+        elif not text.strip():
             self._flush()
+        elif _RULE.fullmatch(text):
+            self._flush(ruled=True)
         elif not _MARKER.fullmatch(text):
             self.lines.append(line)
 
-    def _flush(self) -> None:
-        """End a paragraph; several lines that are cut into the same columns are a table."""
+    def _flush(self, *, ruled: bool = False) -> None:
+        """End a paragraph; several lines that are cut into the same columns are a table, a ruled line is a heading."""
         lines, self.lines = self.lines, []
         if not lines:
             return
@@ -92,7 +119,7 @@ class TextReader:
         indent = len(lines[0].text) - len(lines[0].text.lstrip())
         width = len(lines[0].text.strip())
         centered = len(lines) <= 3 and indent >= 10 and abs((indent + width / 2) - 40) <= 8
-        style = PLAIN._replace(centered=True) if centered else PLAIN
+        style = PLAIN._replace(centered=centered, underlined=ruled and len(lines) <= 2)
         self.scan.items.append(Paragraph(text, lines[0].start, lines[-1].end, self.page, style))
 
     def _end_table(self, end: int) -> None:
@@ -109,7 +136,16 @@ class TextReader:
             shown = _LEADERS.sub(lambda match: " " * len(match[0]), shown)
             # Columns are characters here; a cell covers those that it is printed over.
             row = [
-                Cell(0, match.start(), 1, len(match[0]), match[0], False, line.start + match.start(), line.start + match.end())
+                Cell(
+                    0,
+                    match.start(),
+                    1,
+                    len(match[0]),
+                    match[0],
+                    False,
+                    line.start + match.start(),
+                    line.start + match.end(),
+                )
                 for match in _CELL.finditer(shown)
             ]
             table.n_cells += len(row)
@@ -132,4 +168,13 @@ def scan_text(source: Source) -> Scan:
     Raises:
         DocumentTimeout: over the time that the limits allow.
     """
-    return TextReader(source).run()
+    return TextReader(source.data, source.encoding).run(source.limits)
+
+
+def is_typed(raw: bytes) -> bool:
+    """Whether the text of one HTML element is laid out by line breaks and blank lines, as on a typewriter."""
+    if len(raw) < _TYPED_MIN:
+        return False
+    lines = raw.count(b"\n")
+    blank = raw.count(b"\n\n") + raw.count(b"\n\r\n") + raw.count(b"\n \n")
+    return blank >= 3 and lines >= len(raw) / 110 and raw.count(b"   ") >= blank
