@@ -44,6 +44,8 @@ from salescience_pipeline.clients.model import (
 )
 from salescience_pipeline.clients.redact import Redactor
 from salescience_pipeline.clients.retry import RetryRule
+from salescience_pipeline.clients.validators import HEADERS as VALIDATORS
+from salescience_pipeline.clients.validators import conditions
 from salescience_pipeline.identifiers import RequestId
 
 log = logging.getLogger(__name__)
@@ -57,7 +59,6 @@ _ERRORS: dict[AnswerClass, type[ProviderError]] = {
     AnswerClass.ENTITLEMENT: NotEntitled,
     AnswerClass.CONTRACT: Contract,
 }
-_VALIDATORS = {"etag", "last-modified"}
 
 
 class Courier:
@@ -155,7 +156,7 @@ class Courier:
         if request.immutable:
             body = self._sound_body(request, stored)
             return None if body is None else _replayed(request, stored, body)
-        if stored.headers.keys() & _VALIDATORS:
+        if stored.headers.keys() & VALIDATORS:
             pending.stored = stored
         return None
 
@@ -238,7 +239,7 @@ class Courier:
         headers |= pending.private_headers or {}
         headers |= extras.headers if extras is not None else {}
         if pending.stored is not None:
-            headers |= _conditions(pending.stored)
+            headers |= conditions(pending.stored)
         return headers
 
     def _record(self, pending: Pending, received: Received) -> Attempt:
@@ -390,19 +391,3 @@ def _replayed(request: PlannedRequest, stored: Stored, body: Body) -> Answer:
         headers=stored.headers,
         attempts=0,
     )
-
-
-def plain_etag(etag: str) -> str:
-    """An ETag without the ``-gzip`` that a server adds when it compresses, and without the weakness mark."""
-    return etag.removeprefix("W/").replace('-gzip"', '"')
-
-
-def _conditions(stored: Stored) -> dict[str, str]:
-    """If-None-Match with both spellings of the tag (a server may know only one of them), and If-Modified-Since."""
-    headers = {}
-    if etag := stored.headers.get("etag"):
-        plain = plain_etag(etag)
-        headers["If-None-Match"] = ", ".join(dict.fromkeys((etag, plain, plain[:-1] + '-gzip"')))
-    if modified := stored.headers.get("last-modified"):
-        headers["If-Modified-Since"] = modified
-    return headers

@@ -24,13 +24,14 @@ from pydantic import SecretStr
 
 from salescience_pipeline.clients import registry
 from salescience_pipeline.clients.classify import Reply, Verdict
-from salescience_pipeline.clients.courier import Courier, plain_etag
+from salescience_pipeline.clients.courier import Courier
 from salescience_pipeline.clients.endpoints import Credential
 from salescience_pipeline.clients.exchange import Leave, Received
 from salescience_pipeline.clients.model import Answer, AnswerClass, AnswerStore, Body, PlannedRequest
 from salescience_pipeline.clients.pool import Failed, run_all
 from salescience_pipeline.clients.redact import Redactor, guard_loggers, unguard_loggers
 from salescience_pipeline.clients.retry import RetryRule
+from salescience_pipeline.clients.validators import judge_unchanged
 from salescience_pipeline.clients.wire import SPOOL_ABOVE, Cut, Receiver, TooBig
 
 __all__ = ["Failed", "Timeouts", "Transport", "Usage"]
@@ -285,7 +286,7 @@ class _HttpWire:
         kept = self._redactor.headers(headers)
         status, cookies = response.status_code, _cookies(response)
         if status == 304 and conditions is not None:
-            return _Judged(_judge_unchanged(headers, conditions), status, kept)
+            return _Judged(judge_unchanged(headers, conditions), status, kept)
         receiver = None
         try:
             receiver = Receiver(
@@ -350,14 +351,6 @@ _REASONS: tuple[tuple[type[Exception], str], ...] = (
 def _reason(error: Exception) -> str:
     """The failure as the rest of a sentence; of foreign exceptions only the kind is told, never the text."""
     return next((reason for kind, reason in _REASONS if isinstance(error, kind)), str(error))
-
-
-def _judge_unchanged(headers: Mapping[str, str], conditions: str) -> Verdict:
-    """The verdict on a 304: the archived body is current, unless the answer names another version of it."""
-    etag = headers.get("etag")
-    if etag is None or not conditions or plain_etag(etag) in map(plain_etag, conditions.split(", ")):
-        return Verdict(AnswerClass.UNCHANGED)
-    return Verdict(AnswerClass.TRANSIENT, "says that nothing changed and names another version")
 
 
 def _length(headers: Mapping[str, str]) -> int | None:

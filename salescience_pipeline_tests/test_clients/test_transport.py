@@ -1,4 +1,4 @@
-"""The transport against a real server that misbehaves: attempts, retries, completeness, caps, archive, replay."""
+"""The transport against a real server that misbehaves: attempts, retries, completeness, caps, refusals."""
 
 from __future__ import annotations
 
@@ -7,18 +7,16 @@ import gzip
 import json
 import threading
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from salescience_pipeline.clients import edgar_api, tiingo
+from salescience_pipeline.clients import tiingo
 from salescience_pipeline.clients.errors import (
     AuthFailed,
     Blocked,
     CircuitOpen,
     Contract,
-    NotArchived,
     NotConfigured,
     NotEntitled,
     QuotaExhausted,
@@ -29,34 +27,23 @@ from salescience_pipeline.clients.errors import (
 from salescience_pipeline.clients.model import AnswerClass, Attempt, PlannedRequest, RawRef, Subject
 from salescience_pipeline.clients.retry import RetryRule
 from salescience_pipeline.clients.transport import Timeouts
-from salescience_pipeline.identifiers import Accession, Cik, FileName, Ticker
+from salescience_pipeline.identifiers import Ticker
 from salescience_pipeline_tests.test_clients.conftest import Rig
+from salescience_pipeline_tests.test_clients.exchanges import (
+    FACTS,
+    FACTS_BODY,
+    INDEX,
+    INDEX_BODY,
+    PAGE,
+    PAGE_BODY,
+    PRICES,
+    always,
+    first,
+    page,
+)
 from salescience_pipeline_tests.test_clients.wire_server import Asked, Say, make_transport
 
-CIK = Cik("9900001")
-ACCESSION = Accession("0009900001-26-000001")
-FACTS = edgar_api.company_facts(CIK, Subject("ALDRN", ticker=Ticker("ALDRN"), cik=CIK))
-FACTS_BODY = json.dumps({"cik": 9900001, "entityName": "Invented", "facts": {}}).encode()
-PAGE = edgar_api.document(CIK, ACCESSION, FileName("a10k.htm"), Subject(ACCESSION, cik=CIK, accession=ACCESSION))
-PAGE_BODY = b"<html><body>" + b"<p>Invented annual report.</p>" * 400 + b"</body></html>\n"
-INDEX = edgar_api.daily_index(dt.date(2026, 11, 19))
-INDEX_BODY = b"Description: invented\n \nForm Type   Company Name\n" + b"-" * 60 + b"\n10-K        Invented\n"
-PRICES = tiingo.eod_range(Ticker("ALDRN"), dt.date(2026, 11, 2), dt.date(2026, 11, 20))
-
 MakeRig = Callable[..., Rig]
-
-
-def always(say: Say) -> Callable[[Asked, int], Say]:
-    return lambda _asked, _before: say
-
-
-def first(*says: Say) -> Callable[[Asked, int], Say]:
-    """Each path's first answers in order, the last one for ever."""
-    return lambda _asked, before: says[min(before, len(says) - 1)]
-
-
-def page(**changes: object) -> Say:
-    return replace(Say(body=PAGE_BODY, media_type="text/html"), **changes)  # type: ignore[arg-type]
 
 
 def test_an_attempt_is_sent_as_the_provider_wants_it_and_archived_whole(rig: MakeRig) -> None:
@@ -259,93 +246,6 @@ def test_a_provider_that_is_not_there_is_a_transient_failure(rig: MakeRig) -> No
     with pytest.raises(Transient, match="could not be reached"):
         one.transport.send(PAGE)
     assert [kept.status for kept in one.store.attempts] == [None, None, None]
-
-
-def test_a_document_is_fetched_once_for_ever(rig: MakeRig) -> None:
-    one = rig(always(page()))
-    one.transport.send(PAGE)
-    again = one.another().send(PAGE)
-    assert (again.attempts, again.answer_class, again.body.read()) == (0, AnswerClass.OK, PAGE_BODY)
-    assert len(one.server.asked) == len(one.store.attempts) == 1
-
-
-def test_a_damaged_archived_document_is_fetched_again(rig: MakeRig) -> None:
-    one = rig(always(page()))
-    ref = one.transport.send(PAGE).ref
-    one.store.bodies[ref.sha256] = b"rotten"
-    assert one.transport.send(PAGE).body.read() == PAGE_BODY
-    assert len(one.server.asked) == 2
-    assert one.transport.send(PAGE).attempts == 0
-
-
-def _validating(etag: str) -> Callable[[Asked, int], Say]:
-    """Answers 304 to whoever knows ``etag`` in exactly this spelling."""
-
-    def script(asked: Asked, _before: int) -> Say:
-        headers = {"ETag": etag, "Last-Modified": "Thu, 19 Nov 2026 22:00:00 GMT"}
-        known = [tag.strip() for tag in asked.headers.get("If-None-Match", "").split(",")]
-        return Say(304, headers=headers) if etag in known else Say(200, INDEX_BODY, "text/plain", headers)
-
-    return script
-
-
-def test_an_unchanged_answer_comes_from_the_archive(rig: MakeRig) -> None:
-    one = rig(_validating('"v1-gzip"'))
-    before = one.transport.send(INDEX)
-    one.clock.sleep(60)
-    after = one.transport.send(INDEX)
-    assert (after.answer_class, after.status, after.attempts) == (AnswerClass.UNCHANGED, 304, 1)
-    assert (after.body.read(), after.ref, after.fetched_at) == (INDEX_BODY, before.ref, before.fetched_at)
-    assert one.server.asked[1].headers["If-Modified-Since"] == "Thu, 19 Nov 2026 22:00:00 GMT"
-    assert [kept.answer_class for kept in one.store.attempts] == ["ok", "unchanged"]
-
-
-@pytest.mark.parametrize(("then", "now"), [('"v1"', '"v1-gzip"'), ('"v1-gzip"', '"v1"')])
-def test_the_gzip_mark_of_an_etag_does_not_count(rig: MakeRig, then: str, now: str) -> None:
-    one = rig(_validating(then))
-    one.transport.send(INDEX)
-    one.server.script = _validating(now)
-    assert one.transport.send(INDEX).answer_class is AnswerClass.UNCHANGED
-
-
-def test_a_304_about_another_version_is_not_believed(rig: MakeRig) -> None:
-    one = rig(_validating('"v1"'))
-    one.transport.send(INDEX)
-
-    def confused(asked: Asked, _before: int) -> Say:
-        headers = {"ETag": '"v2"'}
-        return (
-            Say(304, headers=headers)
-            if "If-None-Match" in asked.headers
-            else Say(200, INDEX_BODY, "text/plain", headers)
-        )
-
-    one.server.script = confused
-    answer = one.transport.send(INDEX)
-    assert (answer.answer_class, answer.attempts, answer.headers["etag"]) == (AnswerClass.OK, 2, '"v2"')
-
-
-def test_an_unchanged_answer_whose_bytes_are_damaged_is_fetched_whole(rig: MakeRig) -> None:
-    one = rig(_validating('"v1"'))
-    ref = one.transport.send(INDEX).ref
-    one.store.bodies[ref.sha256] = b"rotten"
-    answer = one.transport.send(INDEX)
-    assert (answer.answer_class, answer.attempts, answer.body.read()) == (AnswerClass.OK, 2, INDEX_BODY)
-
-
-def test_replay_asks_nobody(rig: MakeRig) -> None:
-    one = rig(always(Say(body=FACTS_BODY)))
-    live = one.transport.send(FACTS)
-    one.clock.sleep(3600)
-    replay = one.another(mode="replay", credentials={})
-    again = replay.send(FACTS)
-    assert (again.body.read(), again.attempts, again.fetched_at) == (FACTS_BODY, 0, live.fetched_at)
-    with pytest.raises(NotArchived, match="holds no sound answer to SEC EDGAR document"):
-        replay.send(PAGE)
-    one.store.bodies[live.ref.sha256] = b"rotten"
-    with pytest.raises(NotArchived):
-        replay.send(FACTS)
-    assert len(one.server.asked) == len(one.store.attempts) == 1
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
