@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from functools import partial
+from itertools import pairwise
 
 from salescience_pipeline.documents.model import Block, BlockType, Cell, Layout, Link
 from salescience_pipeline.documents.numbers import is_dash, shown_number
@@ -52,6 +53,7 @@ class BlockBuilder:
         self.blocks: list[Block] = []
 
     def build(self) -> Layout:
+        """The blocks with their types, levels and the descriptions of the tables."""
         for item in self.scan.items:
             if isinstance(item, Paragraph):
                 self.blocks.append(self._paragraph(item))
@@ -167,8 +169,8 @@ def _is_layout(rows: list[list[str]]) -> bool:
             continue
         first = row[0]
         is_mark = len(first) <= 6 and (
-            _TICK_BOX.fullmatch(first) or
-            _BULLET.fullmatch(first)
+            _TICK_BOX.fullmatch(first)
+            or _BULLET.fullmatch(first)
             or _NOTE.fullmatch(first + " x")
             or _ENUMERATED.fullmatch(first + " x")
             or is_dash(first)
@@ -177,7 +179,9 @@ def _is_layout(rows: list[list[str]]) -> bool:
     return marked == len(rows)
 
 
-def _text_type(block: Block, heading: int, in_list: bool) -> tuple[BlockType, bool]:
+def _text_type(  # noqa: PLR0911 - one way out per type
+    block: Block, heading: int, in_list: bool
+) -> tuple[BlockType, bool]:
     """The type of a piece of text, as far as it can be told without its neighbours; and whether that was clear."""
     text = block.text
     if _SIGNATURE.match(text):
@@ -196,7 +200,7 @@ def _text_type(block: Block, heading: int, in_list: bool) -> tuple[BlockType, bo
     return BlockType.TEXT, True
 
 
-def _heading(block: Block) -> tuple[bool, bool]:
+def _heading(block: Block) -> tuple[bool, bool]:  # noqa: PLR0911 - one way out per rule
     """Whether a piece of text is a heading, and whether that was clear."""
     text = block.text
     if len(text) > _HEADING_MAX or not any(character.isalpha() for character in text):
@@ -204,7 +208,7 @@ def _heading(block: Block) -> tuple[bool, bool]:
     ends_sentence = text.endswith(_SENTENCE_END) and not _ITEM.match(text)
     if _ITEM.match(text) and len(text) < 150 and (block.bold or block.underlined or text.isupper() or "\n" not in text):
         return not text.endswith((",", ";")), block.bold
-    if text.startswith("(") or text.endswith(":") and not block.bold:
+    if text.startswith("(") or (text.endswith(":") and not block.bold):
         return False, True
     if block.bold:
         return not ends_sentence or len(text) < 80, not ends_sentence
@@ -247,9 +251,11 @@ def _mark_furniture(blocks: list[Block], n_pages: int) -> None:
 
 def _mark_counted_pages(blocks: list[Block]) -> None:
     """Page numbers of documents without page breaks: lone numbers that count up by one through the document."""
-    lone = [block for block in blocks if block.table is None and len(block.text) <= 8 and _LONE_NUMBER.fullmatch(block.text)]
+    lone = [
+        block for block in blocks if block.table is None and len(block.text) <= 8 and _LONE_NUMBER.fullmatch(block.text)
+    ]
     numbers = [int(_DIGITS.search(block.text)[0]) for block in lone]  # type: ignore[index]
-    following = sum(after - before == 1 for before, after in zip(numbers, numbers[1:], strict=False))
+    following = sum(after - before == 1 for before, after in pairwise(numbers))
     if following >= max(4, 0.7 * (len(lone) - 1)):
         for block in lone:
             block.type, block.level = BlockType.PAGE_NUMBER, 0
@@ -278,9 +284,24 @@ def _furniture(block: Block, counts: Counter[str], kind: BlockType, n_pages: int
     return kind if repeats >= max(3, min(6, n_pages // 8)) else None
 
 
+_Emphasis = tuple[bool, bool, bool, bool, bool, float]
+
+
+def _emphasis(block: Block) -> _Emphasis:
+    """How strongly a heading is set off; smaller is stronger."""
+    return (
+        not block.bold,
+        not block.text.isupper(),
+        not block.centered,
+        block.italic,
+        block.underlined,
+        -block.size,
+    )
+
+
 def _set_levels(blocks: list[Block]) -> None:
     """Heading levels: parts and items first, then by how strongly a heading is set off, in order of first appearance."""
-    ranks: dict[tuple[object, ...], int] = {}
+    ranks: dict[_Emphasis, int] = {}
     for block in blocks:
         if block.type is not BlockType.SECTION_HEADER:
             continue
@@ -292,16 +313,12 @@ def _set_levels(blocks: list[Block]) -> None:
         elif _ITEM.match(text):
             block.level = 2
         else:
-            key = (not block.bold, not text.isupper(), not block.centered, block.italic, block.underlined, -block.size)
-            ranks.setdefault(key, 0)
+            ranks.setdefault(_emphasis(block), 0)
     for rank, key in enumerate(sorted(ranks)):
         ranks[key] = min(6, 3 + rank)
     for block in blocks:
         if block.type is BlockType.SECTION_HEADER and not block.level:
-            text = block.text
-            block.level = ranks[
-                (not block.bold, not text.isupper(), not block.centered, block.italic, block.underlined, -block.size)
-            ]
+            block.level = ranks[_emphasis(block)]
 
 
 def build_blocks(scan: Scan) -> Layout:

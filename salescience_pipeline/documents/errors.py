@@ -17,13 +17,11 @@ no error: what was left out or guessed is told in ``Document.warnings`` and ``Fa
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 
 class DocumentError(Exception):
     """A document could not be processed; ``name`` says why in the vendor's vocabulary."""
 
-    name: ClassVar[str] | str = "PROCESSING_FAILED"
+    name: str = "PROCESSING_FAILED"
 
 
 class DocumentEmpty(DocumentError):

@@ -164,8 +164,8 @@ class _Builder:
 
     def _is_nil(self, attributes: dict[bytes, bytes], scope: Scope) -> bool:
         """Whether an attribute ``nil`` of the schema-instance namespace is true, whatever its prefix."""
-        for name in attributes:
-            if name[-4:] == b":nil" and attributes[name] in _TRUE:
+        for name, value in attributes.items():
+            if name[-4:] == b":nil" and value in _TRUE:
                 return scope.prefixes.get(name[:-4].decode()) == XSI
         return False
 

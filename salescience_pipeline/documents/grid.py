@@ -221,7 +221,7 @@ class SimpleTables:
     @staticmethod
     def _is_odd(content: bytes) -> bool:
         """Whether a cell holds what only the general reader understands: pictures and hidden text."""
-        return b"<img" in content or b"none" in content and b"display" in content
+        return b"<img" in content or (b"none" in content and b"display" in content)
 
     def _text(self, content: bytes) -> str:
         """What a cell shows, on one line."""

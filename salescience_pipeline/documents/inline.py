@@ -16,6 +16,7 @@ from salescience_pipeline.documents.xmltext import REST_OF_TAG, raw_attributes
 
 _FACTS = frozenset({b"nonFraction", b"nonNumeric", b"fraction"})
 _RANGED = _FACTS | {b"continuation", b"footnote", b"exclude", b"hidden", b"numerator", b"denominator"}
+_NOT_KEPT = frozenset({b"hidden", b"exclude"})
 _MAX_NESTING = 500
 _INSTANCE_ELEMENT = re.compile(
     rb"<((?:[A-Za-z_][\w.\-]*:)?[A-Za-z_][\w.\-]*)(\s[^<>]*?\bcontextRef\s*=" + REST_OF_TAG + rb")>"
@@ -125,7 +126,7 @@ class XbrlReader:
                 hidden += local == b"hidden"
             if local in _FACTS:
                 found.append(element)
-            elif local != b"hidden" and local != b"exclude":
+            elif local not in _NOT_KEPT:
                 self._keep(element, stack, continuations)
             if len(stack) > _MAX_NESTING:
                 raise DocumentCorrupt(f"Inline XBRL is nested more than {_MAX_NESTING} deep at byte {start}.")

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
 
+from salescience_pipeline.documents.numbers import shown_number
+
 
 class BlockType(StrEnum):
     """The twelve block types of Reducto's parse result."""
@@ -55,8 +57,6 @@ class Cell:
     @property
     def value(self) -> Decimal | None:
         """The number that the cell shows: parentheses negate, currency and percent signs are ignored, None for text."""
-        from salescience_pipeline.documents.numbers import shown_number
-
         return shown_number(self.text)
 
 

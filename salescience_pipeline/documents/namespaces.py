@@ -112,7 +112,8 @@ def _declared(attributes: dict[str, str], outer: Scope) -> Scope:
 def _element_ends(data: bytes, tags: list[re.Match[bytes]]) -> dict[int, int]:
     """For each start tag (by its offset) the offset behind its element, found in one pass over the document."""
     ends = {match.start(): match.end() if match[2].endswith(b"/") else len(data) for match in tags}
-    names = b"|".join(sorted({re.escape(match[1]) for match in tags}, key=len, reverse=True))
+    found: set[bytes] = {match[1] for match in tags}
+    names = b"|".join(re.escape(name) for name in sorted(found, key=len, reverse=True))
     if not tags:
         return ends
     opened: dict[bytes, list[int]] = {}

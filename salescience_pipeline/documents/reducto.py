@@ -152,10 +152,12 @@ class _Writer:
         return block.text
 
     def embed(self, chunk: Chunk) -> str:
-        parts = []
-        for block in chunk.blocks:
-            if block.type.value not in self.options.filter_blocks:
-                parts.append(to_sentences(block.table) if block.table is not None else block.text)
+        """The chunk's text for embedding: tables as sentences."""
+        parts = [
+            to_sentences(block.table) if block.table is not None else block.text
+            for block in chunk.blocks
+            if block.type.value not in self.options.filter_blocks
+        ]
         return "\n\n".join(part for part in parts if part)
 
     def block(self, block: Block, content: str) -> dict[str, Any]:

@@ -116,7 +116,8 @@ _ERROR_PAGES: tuple[tuple[re.Pattern[bytes], str, str], ...] = tuple(
         ),
         (rb"access ?denied|forbidden|unauthorized", rb"40[13]", "AUTH_ERROR", "access denied"),
         (
-            rb"service (?:is )?(?:temporarily )?unavailable|bad gateway|gateway time-?out|internal server error|under maintenance",
+            rb"service (?:is )?(?:temporarily )?unavailable|bad gateway|gateway time-?out|internal server error"
+            rb"|under maintenance",
             rb"50[0234]",
             "SERVICE_UNAVAILABLE",
             "service unavailable",
@@ -237,7 +238,7 @@ def read_source(data: bytes, *, name: str = "", limits: Limits | None = None) ->
     return Source(data, kind, encoding, name, transcoded, limits)
 
 
-def _kind(data: bytes) -> Kind:
+def _kind(data: bytes) -> Kind:  # noqa: PLR0911 - one way out per kind
     if _SUBMISSION.match(data[:4000]):
         return Kind.SUBMISSION
     position = _skip_prolog(data)

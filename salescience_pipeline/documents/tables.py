@@ -148,13 +148,9 @@ def _joined(row: list[Cell]) -> list[Cell]:
 
 def _is_value(text: str) -> bool:
     """Whether a text is a number or stands for one; an opening bracket may still lack its closing one."""
-    return (
-        text[-1:].isdigit()
-        or is_dash(text)
-        or shown_number(text) is not None
-        or text[:1] in "($"
-        and text[1:2].isdigit()
-    )
+    if text[-1:].isdigit() or (text[:1] in "($" and text[1:2].isdigit()):
+        return True
+    return is_dash(text) or shown_number(text) is not None
 
 
 def _columns(rows: list[list[Cell]]) -> list[tuple[int, int]]:
@@ -187,13 +183,12 @@ def _columns(rows: list[list[Cell]]) -> list[tuple[int, int]]:
 
 def _header_rows(rows: Sequence[Sequence[Cell]], style_of: Callable[[Cell], Style]) -> int:
     """How many rows at the top name columns: those before the first row that shows a value."""
-    for number, row in enumerate(rows):
-        if number > 12:
-            break
+    for number, row in enumerate(rows[:13]):
         if _shows_value(row):
-            while number and _is_subheading(rows[number - 1], rows[number]):
-                number -= 1
-            return number
+            headers = number
+            while headers and _is_subheading(rows[headers - 1], rows[headers]):
+                headers -= 1
+            return headers
     first = rows[0] if rows else []
     marked = len(first) > 1 and all(style_of(cell).bold for cell in first)
     return 1 if marked and len(rows) > 1 else 0

@@ -199,8 +199,8 @@ def _font_size(text: str) -> float:
 
 def _read_style(tag: Tag, style: str) -> None:
     changes = tag.changes
-    for key, value in _DECLARATION.findall(style):
-        value = value.strip()
+    for key, raw in _DECLARATION.findall(style):
+        value = raw.strip()
         if key == "font-weight":
             changes["bold"] = value in ("bold", "bolder", "600", "700", "800", "900")
         elif key == "font-style":

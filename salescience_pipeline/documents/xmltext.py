@@ -35,7 +35,7 @@ def resolve_references(text: str) -> str:
 
 
 def plain_text(raw: bytes, encoding: str) -> str:
-    """The text of ``raw`` with tags taken out and references resolved, white space kept, line ends as ``\\n``."""
+    """The text of ``raw`` with tags taken out and references resolved, white space kept, line ends as newlines."""
     if b"<" in raw:
         raw = TAG.sub(rb"\1", raw) if b"<![CDATA[" not in raw else TAG.sub(_keep_cdata, raw)
     text = raw.decode(encoding, "replace")
