@@ -25,7 +25,8 @@ class Table:
 
     ``key`` columns identify a row and are never null, but for those in ``nullable_key``, in which null is one value
     more. ``required`` names further columns that are never null.
-    ``partition_year_of`` names the date column whose year cuts the Delta table, ``sort_by`` the order inside a file.
+    ``partition_year_of`` names the date column along which the table grows, ``sort_by`` the order inside a file and between
+    files, ``file_rows`` the most rows of one file: what is read and written again when a row in it changes.
     """
 
     name: TableName
@@ -38,6 +39,7 @@ class Table:
     nullable_key: tuple[str, ...] = ()
     partition_year_of: str | None = None
     sort_by: tuple[str, ...] = ()
+    file_rows: int = 524_288
     schema_version: int = 1
 
     @cached_property
@@ -234,6 +236,8 @@ _ROWS: tuple[Table, ...] = (
         required=("value", "form", "filed"),
         nullable_key=("period_start",),
         sort_by=("cik", "taxonomy", "concept", "period_end"),
+        # Companies are replaced one by one, and their files are rewritten with them: 131 ms of CPU instead of 525.
+        file_rows=131_072,
     ),
     Table(
         TableName("core_sec__insider_transactions"),

@@ -38,8 +38,6 @@ from salescience_pipeline.lake.errors import SchemaConflict, storage_error
 from salescience_pipeline.lake.keys import key_codes
 from salescience_pipeline.lake.selection import Where
 
-MAX_FILE_ROWS = 524_288
-"""Rows of one data file: what has to be read and written again when one ticker or company in it changes."""
 ROW_GROUP_ROWS = 131_072
 """Rows of one row group: DuckDB skips and parallelises by it; smaller ones cost more footer than they save."""
 CHECKPOINT_EVERY = 50
@@ -168,7 +166,7 @@ class Delta:
             StorageFailed: when the disk fails otherwise.
         """
         ordered = rows.sort_by([(name, "ascending") for name in self.table.sort_by or self.table.key])
-        pieces = max(1, -(-ordered.num_rows // MAX_FILE_ROWS)) if ordered.num_rows else 0
+        pieces = max(1, -(-ordered.num_rows // self.table.file_rows)) if ordered.num_rows else 0
         added: list[AddAction] = []
         try:
             for piece in range(pieces):

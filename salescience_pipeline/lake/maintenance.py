@@ -19,7 +19,7 @@ from deltalake.transaction import AddAction
 from salescience_pipeline.catalog.tables import TABLES
 from salescience_pipeline.lake.archive import EMPTY_SHA256, Archive
 from salescience_pipeline.lake.audit import AuditRow
-from salescience_pipeline.lake.delta import MAX_FILE_ROWS, DataFile, Delta, Raced, Snapshot
+from salescience_pipeline.lake.delta import DataFile, Delta, Raced, Snapshot
 from salescience_pipeline.lake.locks import exclusive
 from salescience_pipeline.lake.tables import Commit, Tables, WriteMode
 
@@ -44,7 +44,7 @@ class Compaction:
 
 
 def compact(tables: Tables, name: str, *, full: bool = False) -> Compaction:
-    """Rewrite small and overlapping files as sorted ones of up to ``MAX_FILE_ROWS`` rows, each a range of its own.
+    """Rewrite small and overlapping files as sorted ones of up to ``file_rows`` rows, each a range of its own.
 
     While the small files hold less than ``TAIL_SHARE`` of the rows, only they are rewritten, as one; otherwise, or when
     ``full``, all files that are not in order. Memory holds one file at a time, not the table. Writers go on meanwhile: the
@@ -170,7 +170,7 @@ def _chosen(delta: Delta, snapshot: Snapshot, *, full: bool) -> list[DataFile]:
     """The files to rewrite; none when the table is in order."""
     orderly = _orderly(delta, snapshot.files)
     tail = [file for file in snapshot.files if file not in orderly]
-    needless = len(snapshot.files) > max(1, -(-snapshot.rows // MAX_FILE_ROWS))
+    needless = len(snapshot.files) > max(1, -(-snapshot.rows // delta.table.file_rows))
     if full or sum(file.rows for file in tail) > TAIL_SHARE * snapshot.rows:
         return list(snapshot.files) if needless or tail else []
     return tail if len(tail) > 1 else []
@@ -181,7 +181,7 @@ def _orderly(delta: Delta, files: Sequence[DataFile]) -> list[DataFile]:
     chosen: list[DataFile] = []
     for file in sorted(files, key=lambda file: file.rows, reverse=True):
         known = file.range_of(delta.lead)
-        if file.rows < MAX_FILE_ROWS // 2 or known is None:
+        if file.rows < delta.table.file_rows // 2 or known is None:
             continue
         if not any(_meets(other.range_of(delta.lead), *known) for other in chosen):
             chosen.append(file)
@@ -212,7 +212,7 @@ def _ranges(
     values, counts = counted.field("values"), counted.field("counts")
     order = pc.sort_indices(values)
     values, counts = values.take(order), counts.take(order).to_pylist()
-    target = -(-len(column) // max(1, -(-len(column) // MAX_FILE_ROWS)))
+    target = -(-len(column) // max(1, -(-len(column) // delta.table.file_rows)))
     ranges: list[tuple[pa.Scalar, pa.Scalar]] = []
     start, held = 0, 0
     for at, count in enumerate(counts):

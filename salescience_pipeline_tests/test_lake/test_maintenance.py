@@ -13,13 +13,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from salescience_pipeline.catalog.tables import TABLES
 from salescience_pipeline.clients.model import AnswerClass
 from salescience_pipeline.lake import maintenance
 from salescience_pipeline.lake.archive import EMPTY_SHA256, Archive
-from salescience_pipeline.lake.delta import MAX_FILE_ROWS
 from salescience_pipeline.lake.errors import UnknownTable
 from salescience_pipeline.lake.maintenance import ANSWERS, checkpoint, compact, export_audit, maintain, vacuum
-from salescience_pipeline.lake.tables import SMALL_FILE_ROWS, Slice, Tables
+from salescience_pipeline.lake.tables import Slice, Tables
 from salescience_pipeline_tests.test_lake.rows import FACTS, PRICES, attempt, days, fact, finish, price, start, table
 
 
@@ -37,7 +37,7 @@ def test_overlapping_files_become_ranges_and_rows_stay(tmp_path: Path) -> None:
     tables = Tables(tmp_path)
     for start_at in range(3):
         # Every batch spans all companies: its range meets the others'.
-        rows = many_facts(1, 60, 9_000)
+        rows = many_facts(1, 60, 4_000)
         mine = pa.array([number % 3 == start_at for number in range(rows.num_rows)])
         tables.write(FACTS, rows.filter(mine))
     before = tables.read(FACTS)
@@ -48,7 +48,7 @@ def test_overlapping_files_become_ranges_and_rows_stay(tmp_path: Path) -> None:
     assert (done.files_before, done.files_after, len(snapshot.files)) == (3, 2, 2)
     ranges = sorted(file.range_of("cik") for file in snapshot.files)  # type: ignore[type-var]
     assert ranges[0][1] < ranges[1][0]
-    assert all(file.rows <= MAX_FILE_ROWS for file in snapshot.files)
+    assert all(file.rows <= TABLES[FACTS].file_rows for file in snapshot.files)
     assert tables.read(FACTS).equals(before)
     assert compact(tables, FACTS).version == done.version
     assert compact(tables, FACTS, full=True).version == done.version
@@ -57,14 +57,14 @@ def test_overlapping_files_become_ranges_and_rows_stay(tmp_path: Path) -> None:
 
 def test_a_short_tail_is_merged_alone_until_it_is_worth_more(tmp_path: Path) -> None:
     tables = Tables(tmp_path)
-    tables.write(FACTS, many_facts(1, 50, 10_000))
+    tables.write(FACTS, many_facts(1, 50, 2_400))
     (large,) = tables.file_uris(FACTS)
     for batch in range(2):
         # Large enough to be left alone by the next write, small against the whole.
-        tables.write(FACTS, many_facts(1_000 + batch * 10, 1, 2_000))
+        tables.write(FACTS, many_facts(1_000 + batch * 10, 1, 500))
     assert compact(tables, FACTS).files_after == 2
     assert large in tables.file_uris(FACTS)
-    tables.write(FACTS, many_facts(2_000, 1, SMALL_FILE_ROWS))
+    tables.write(FACTS, many_facts(2_000, 1, 3_000))
     assert large in tables.file_uris(FACTS)
     compact(tables, FACTS)
     assert large not in tables.file_uris(FACTS)

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from salescience_pipeline.catalog.tables import PROVENANCE, TABLES
 from salescience_pipeline.lake import errors
-from salescience_pipeline.lake.delta import CHECKPOINT_EVERY, MAX_FILE_ROWS
+from salescience_pipeline.lake.delta import CHECKPOINT_EVERY
 from salescience_pipeline.lake.tables import SMALL_FILE_ROWS, Slice, Tables, Where, WriteMode
 from salescience_pipeline_tests.test_lake.rows import (
     COMPANIES,
@@ -297,7 +297,7 @@ def test_small_writes_leave_few_files(tmp_path: Path) -> None:
 def test_a_file_has_a_bounded_number_of_rows(tmp_path: Path) -> None:
     tables = Tables(tmp_path)
     one = table(FACTS, [fact(1, "x", None, 1.0)])
-    count = MAX_FILE_ROWS + 1
+    count = TABLES[FACTS].file_rows + 1
     codes = pa.array([f"{number:010d}" for number in range(1, count + 1)])
     rows = pa.table({name: one[name].take(pa.array([0] * count)) for name in one.schema.names}, schema=one.schema)
     tables.write(FACTS, rows.set_column(0, one.schema.field("cik"), codes))
