@@ -7,6 +7,7 @@ does not belong here: HTTP, and the index files of ``www.sec.gov`` (``edgar_list
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 from typing import Any
@@ -321,6 +322,8 @@ def company_concept(cabinet: Cabinet, cik: int, taxonomy: str, tag: str) -> dict
 
 def frame(cabinet: Cabinet, taxonomy: str, tag: str, unit: str, name: str) -> dict[str, Any] | None:
     """One concept of all companies for a calendar period, the latest report of each; ``None`` when nobody has it."""
+    if not re.fullmatch(r"CY[0-9]{4}(Q[1-4]I?)?", name):
+        return None
     concept = f"{taxonomy}:{tag}"
     body_unit = unit.replace("-per-", "/")
     rows: list[dict[str, Any]] = []

@@ -22,7 +22,7 @@ from salescience_pipeline.sandbox.sec_calendar import eastern, previous_business
 from salescience_pipeline.sandbox.sgml import Filing
 from salescience_pipeline.sandbox.world import World
 
-_KEPT = 400
+_KEPT = 200
 """Prepared answers that are kept, newest use first; a document is about 350 kB and its gzip form 40 kB."""
 
 

@@ -41,13 +41,7 @@ class Entry:
 
 def entries(cabinet: Cabinet, first: dt.date, last: dt.date) -> list[Entry]:
     """All rows with a filing date from ``first`` to ``last``, both included."""
-    rows = [
-        Entry(filing, party)
-        for company in cabinet.world.all
-        for filing in cabinet.of(company).all
-        if first <= filing.filed <= last
-        for party in filing.parties
-    ]
+    rows = [Entry(filing, party) for filing in cabinet.between(first, last) for party in filing.parties]
     rows.sort(key=lambda entry: (entry.filing.form, entry.party.name, entry.filing.accession))
     return rows
 
@@ -131,17 +125,10 @@ def current_feed(cabinet: Cabinet, form: str, owner: str, start: int, count: int
         count: entries of a page.
         now: the moment shown in the head, aware.
     """
-    rows = [
-        Entry(filing, party)
-        for company in cabinet.world.all
-        for filing in cabinet.of(company).all[:80]
-        if (cabinet.world.today - filing.filed).days <= 4
-        for party in filing.parties
-    ]
-    if not rows:
-        # Over a long weekend the real feed still shows the last business days.
-        newest = max((cabinet.of(c).all[0].filed for c in cabinet.world.all if cabinet.of(c).all), default=None)
-        rows = entries(cabinet, newest, newest) if newest else []
+    # About two business days are shown; over a long weekend that reaches further back.
+    last = cabinet.world.today
+    first = previous_business_day(previous_business_day(last))
+    rows = entries(cabinet, first, last)
     ownership = {"3", "3/A", "4", "4/A", "5", "5/A"}
     rows = [e for e in rows if e.filing.form.startswith(form)]
     if owner == "exclude":

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass
+from functools import lru_cache
 from html import escape
 
 from salescience_pipeline.sandbox.companies import Company, chance
@@ -60,6 +61,7 @@ class Dealing:
     """Whether the trade was made under a plan (``aff10b5One``)."""
 
 
+@lru_cache(maxsize=8192)
 def owners_of(company: Company, seed: int) -> tuple[Owner, ...]:
     """The people and the one holding company that report on ``company``; the first three are its officers."""
     rng = chance(seed, "owners", company.cik)
@@ -76,18 +78,22 @@ def owners_of(company: Company, seed: int) -> tuple[Owner, ...]:
     return tuple(people)
 
 
+def reporting(company: Company, seed: int, number: int) -> tuple[Owner, ...]:
+    """Who reports the ``number``-th dealing of ``company``; a fund reports together with its general partner."""
+    owners = owners_of(company, seed)
+    who = owners[number % len(owners)]
+    return (who, Owner(who.cik + 1, f"{who.name} GP LLC", ten_percent=True)) if who.ten_percent else (who,)
+
+
 def dealing(company: Company, seed: int, number: int, day: dt.date, price: float) -> Dealing:
     """The ``number``-th dealing of ``company``, on ``day`` at about ``price`` USD per share."""
     rng = chance(seed, "dealing", company.cik, number)
-    owners = owners_of(company, seed)
-    who: tuple[Owner, ...] = (owners[number % len(owners)],)
+    who = reporting(company, seed, number)
     held = rng.randrange(20_000, 900_000)
     count = rng.randrange(500, 15_000)
     kind = rng.choice(("sale", "grant", "exercise", "tax", "gift", "buy"))
     trades: list[Trade] = []
     if who[0].ten_percent:
-        # A fund reports together with its general partner; the shares are held through the fund.
-        who = (who[0], Owner(who[0].cik + 1, f"{who[0].name} GP LLC", ten_percent=True))
         trades.append(Trade("Common Stock", "P", True, count * 10, price, held * 9, day, indirect="By fund"))
         kind = "fund"
     if kind == "sale":

@@ -15,7 +15,8 @@ from lxml import etree
 from salescience_pipeline.sandbox import edgar_data, ownership, sec_calendar
 from salescience_pipeline.sandbox.concepts import CONCEPTS
 from salescience_pipeline.sandbox.figures import RESTATED_YEAR, REVENUE
-from salescience_pipeline.sandbox.filings import AGENT, Cabinet
+from salescience_pipeline.sandbox.filing_plan import AGENT
+from salescience_pipeline.sandbox.filings import Cabinet
 from salescience_pipeline.sandbox.ixbrl import Fact, Period
 from salescience_pipeline.sandbox.statements import accounts
 from salescience_pipeline.sandbox.world import World
