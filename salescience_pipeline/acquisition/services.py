@@ -79,15 +79,18 @@ class Services:
 
     def transport(self, run_id: str, *, mode: Literal["live", "replay"] = "live") -> Transport:
         """The way out for one run; ``replay`` answers from the archive and sends nothing."""
-        origin = self.sandbox.url if self.sandbox is not None and mode == "live" else None
+        # Replay must not even start a sandbox; with no address there is nowhere to send to.
+        origin = self.sandbox.url if mode == "live" and self.sandbox is not None else None
         opened = Transport(
             gate=Gate(self.ledger.gate_store, gate_rules(self.settings)),
             store=self.archive,
-            base_urls=base_urls(self.settings, origin),
+            base_urls=base_urls(self.settings, origin) if mode == "live" else {},
             credentials=credentials(self.settings),
             run_id=run_id,
             mode=mode,
             threads=self.settings.threads,
+            spool_dir=self.settings.root / "spool",
+            max_body_bytes=self.settings.max_body_bytes,
         )
         self._transports.append(opened)
         return opened

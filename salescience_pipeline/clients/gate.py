@@ -27,9 +27,9 @@ from salescience_pipeline.clients.gate_model import (
     SymbolUse,
     Wait,
 )
-from salescience_pipeline.clients.gate_steps import admits, due, postpone, report, reserve
+from salescience_pipeline.clients.gate_steps import admits, departed, due, postpone, report, reserve
 from salescience_pipeline.clients.model import AnswerClass
-from salescience_pipeline.settings import Settings
+from salescience_pipeline.settings import Settings, SettingsError
 
 __all__ = ["Gate", "GateRow", "GateRule", "GateState", "GateStore", "Permit", "SymbolUse", "gate_rules"]
 
@@ -38,12 +38,26 @@ _LOOK = 0.02
 
 
 def gate_rules(settings: Settings) -> dict[str, GateRule]:
-    """The rule of every provider in the catalogue, with what the settings say about some of them."""
+    """The rule of every provider in the catalogue, with what the settings say about some of them.
+
+    Raises:
+        SettingsError: when Tiingo is to be asked faster than its plan allows, in the live world.
+    """
     rules = {provider.id: GateRule.of(provider) for provider in PROVIDERS.values()}
     rules["sec"] = GateRule.of(PROVIDERS["sec"], rate=settings.edgar_rate, block_seconds=settings.edgar_block_seconds)
     rules["yahoo"] = GateRule.of(PROVIDERS["yahoo"], rate=settings.yahoo_rate)
-    rules["tiingo"] = GateRule.of(PROVIDERS["tiingo"], plan=settings.tiingo_plan)
+    rules["tiingo"] = GateRule.of(PROVIDERS["tiingo"], plan=settings.tiingo_plan, rate=_tiingo_rate(settings))
     return rules
+
+
+def _tiingo_rate(settings: Settings) -> float | None:
+    allowed = PROVIDERS["tiingo"].plan(settings.tiingo_plan).rate
+    if settings.is_live and settings.tiingo_rate is not None and settings.tiingo_rate > allowed:
+        raise SettingsError(
+            f"SALESCIENCE_TIINGO_RATE is {settings.tiingo_rate:g}, but Tiingo's {settings.tiingo_plan} plan allows "
+            f"{allowed:g} requests per second."
+        )
+    return settings.tiingo_rate
 
 
 class GateRow(Protocol):
@@ -143,6 +157,18 @@ class Gate:
             pause = max(decision.retry_at - now, 0.0)
             self._sleep(pause)
             deadline += pause
+
+    def sent(self, provider: str, permit: Permit) -> None:
+        """Tell, right after the request's bytes have left, that they have; optional, and free unless they were late.
+
+        Between :meth:`acquire` and the wire lie a connection to be opened and a machine with other things to do. Who
+        comes a spacing later keeps its distance from what was really sent.
+        """
+        rule = self.rules[provider]
+        now = self._clock()
+        if now - permit.at > rule.tolerance:
+            with self._store.transaction(provider) as row:
+                row.save(departed(row.state, rule, now, permit))
 
     def report(
         self, provider: str, permit: Permit, outcome: AnswerClass | None, retry_at: dt.datetime | float | None = None

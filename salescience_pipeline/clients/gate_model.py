@@ -34,7 +34,7 @@ class GateRule:
     timezone: str = "UTC"
     """Zone in which an hour, a day and a month begin."""
     block_seconds: float = 600.0
-    margin: float = 0.03
+    margin: float = 0.035
     """Share by which slots lie further apart than the limit demands; the best use is ``1 / (1 + margin)``."""
     failure_threshold: int = 3
     """Consecutive failures that open the breaker."""
@@ -66,8 +66,8 @@ class GateRule:
 
     @property
     def tolerance(self) -> float:
-        """Seconds that a request may be late without saying so: a sixth of the margin, the rest is the network's."""
-        return min(0.010, self.window * self.margin / 6)
+        """Seconds that a request may be late without saying so: a seventh of the margin, the rest is the network's."""
+        return min(0.010, self.window * self.margin / 7)
 
     @property
     def grace(self) -> float:

@@ -133,6 +133,13 @@ def postpone(state: GateState, rule: GateRule, now: float, permit: Permit) -> tu
     return replace(state, late=_late(state, rule, moved, now)), moved
 
 
+def departed(state: GateState, rule: GateRule, now: float, permit: Permit) -> GateState:
+    """What the row must know when a request has left at ``now``: a new connection or a busy machine held it up."""
+    if now - permit.at <= rule.tolerance:
+        return state
+    return replace(state, late=_late(state, rule, replace(permit, at=now), now))
+
+
 def _late(state: GateState, rule: GateRule, permit: Permit, now: float) -> tuple[tuple[int, float], ...]:
     """The late requests with those of ``permit``, without the ones that no longer hold anybody up."""
     mine = range(permit.seq, permit.seq + permit.cost)

@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlencode
 
+from salescience_pipeline.catalog.symbols import provider_symbol
 from salescience_pipeline.clients.classify import Dialect, Reply, Verdict, by_shape, by_status
 from salescience_pipeline.clients.errors import NotEntitled, ProviderError
 from salescience_pipeline.clients.model import Answer, AnswerClass, PlannedRequest, Subject
 from salescience_pipeline.clients.plan import Known, Recipe, Refusal, RequestPlan, Selection
 from salescience_pipeline.clients.planning import OneWave, has_data, is_covered, is_settled, json_of
-from salescience_pipeline.clients.symbols import provider_symbol
 from salescience_pipeline.identifiers import Ticker
 
 _LONGEST_QUERY = 1_800
@@ -130,7 +130,7 @@ def supported_tickers() -> PlannedRequest:
 
 
 def _spelled(ticker: Ticker) -> str:
-    return provider_symbol(ticker, "tiingo")
+    return provider_symbol("tiingo", ticker)
 
 
 def _symbol(ticker: Ticker) -> str:

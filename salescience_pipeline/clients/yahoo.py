@@ -14,12 +14,12 @@ from typing import Any
 from urllib.parse import quote
 
 from salescience_pipeline.catalog.datasets import DATASETS
+from salescience_pipeline.catalog.symbols import provider_symbol
 from salescience_pipeline.clients.classify import Dialect, Extras, Reply, SessionReply, Verdict, by_shape, by_status
 from salescience_pipeline.clients.errors import AuthFailed, ProviderError
 from salescience_pipeline.clients.model import AnswerClass, PlannedRequest, Subject
 from salescience_pipeline.clients.plan import Known, Recipe, RequestPlan, Selection
 from salescience_pipeline.clients.planning import OneWave, is_covered, is_fresh
-from salescience_pipeline.clients.symbols import provider_symbol
 from salescience_pipeline.identifiers import Ticker
 
 PROFILE_MODULES = ("assetProfile", "price", "summaryDetail", "defaultKeyStatistics")
@@ -152,8 +152,12 @@ DIALECT = Dialect(
 )
 
 
-def chart(ticker: Ticker, first: dt.date, last: dt.date) -> PlannedRequest:
-    """Daily bars of one ticker from ``first`` to ``last``, both inclusive, with dividends and splits."""
+def chart(ticker: Ticker, first: dt.date, last: dt.date, *, until: dt.date | None = None) -> PlannedRequest:
+    """Daily bars of one ticker from ``first`` to ``last``, both inclusive, with dividends and splits.
+
+    ``until`` widens the window without widening what is meant: Yahoo rescales its past prices on the morning of a split, and
+    only an answer that reaches that day names it.
+    """
 
     def midnight(day: dt.date) -> str:
         return str(int(dt.datetime.combine(day, dt.time(), dt.UTC).timestamp()))
@@ -166,7 +170,7 @@ def chart(ticker: Ticker, first: dt.date, last: dt.date) -> PlannedRequest:
         Subject(ticker, ticker=ticker),
         params=(
             ("period1", midnight(first)),
-            ("period2", midnight(last + dt.timedelta(days=1))),
+            ("period2", midnight(max(last, until or last) + dt.timedelta(days=1))),
             ("interval", "1d"),
             ("events", "div,splits,capitalGains"),
         ),
@@ -188,7 +192,7 @@ def profile(ticker: Ticker) -> PlannedRequest:
 
 
 def _symbol(ticker: Ticker) -> str:
-    return quote(provider_symbol(ticker, "yahoo"), safe="")
+    return quote(provider_symbol("yahoo", ticker), safe="")
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +207,8 @@ class Chart(OneWave):
             if is_covered(ticker, selection, known):
                 fresh.append(ticker)
             else:
-                requests.append(chart(ticker, min(selection.start, known.last_session), known.last_session))
+                first = min(selection.start, known.last_session)
+                requests.append(chart(ticker, first, known.last_session, until=known.today))
         return RequestPlan(
             selection.dataset,
             "yahoo",

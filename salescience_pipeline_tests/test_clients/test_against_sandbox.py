@@ -12,6 +12,7 @@ import pytest
 
 from salescience_pipeline.catalog.datasets import DATASETS
 from salescience_pipeline.catalog.providers import PROVIDERS
+from salescience_pipeline.catalog.symbols import to_canonical
 from salescience_pipeline.clients import edgar_api, registry, tiingo
 from salescience_pipeline.clients.endpoints import SANDBOX_CREDENTIALS
 from salescience_pipeline.clients.errors import Blocked, QuotaExhausted
@@ -21,7 +22,6 @@ from salescience_pipeline.clients.plan import FilingRef, Known, Selection
 from salescience_pipeline.clients.planning import json_of
 from salescience_pipeline.clients.pool import Failed
 from salescience_pipeline.clients.retry import RetryRule
-from salescience_pipeline.clients.symbols import canonical_ticker
 from salescience_pipeline.clients.transport import Transport
 from salescience_pipeline.identifiers import Accession, Cik, FileName, Ticker
 from salescience_pipeline.lake.archive import Archive
@@ -63,7 +63,7 @@ class Bench:
             retry=RetryRule(first_wait=0.01),
         )
         listed = json_of(self.transport.send(edgar_api.company_tickers()))["data"][:5]
-        self.ciks = {canonical_ticker(symbol, "sec"): Cik.of(cik) for cik, _, symbol, _ in listed}
+        self.ciks = {to_canonical("sec", symbol): Cik.of(cik) for cik, _, symbol, _ in listed}
         served.reset()
 
     def known(self, **more: object) -> Known:

@@ -27,7 +27,7 @@ from salescience_pipeline.clients.gate_model import (
     Wait,
     window_bounds,
 )
-from salescience_pipeline.clients.gate_steps import admits, due, postpone, report, reserve
+from salescience_pipeline.clients.gate_steps import admits, departed, due, postpone, report, reserve
 from salescience_pipeline.clients.model import AnswerClass
 from salescience_pipeline.settings import Settings
 
@@ -124,6 +124,15 @@ def test_a_slot_reserved_after_the_delay_knows_of_it() -> None:
     # Long after, nobody remembers.
     state, much_later = permit_of(state, RULE, T0 + 60)
     assert (much_later.at, state.late) == (T0 + 60, ())
+
+
+def test_a_request_held_up_on_its_way_out_delays_its_series_too() -> None:
+    state, mine = permit_of(GateState(), RULE, T0)
+    assert departed(state, RULE, T0 + RULE.tolerance, mine) == state
+    state = departed(state, RULE, T0 + 0.2, mine)
+    for number in range(RULE.capacity):
+        state, other = permit_of(state, RULE, T0 + 0.3, f"q{number}")
+    assert other.at == pytest.approx(T0 + 0.2 + RULE.spacing)
 
 
 def test_who_is_late_by_almost_a_spacing_has_lost_the_slot() -> None:

@@ -11,7 +11,6 @@ from salescience_pipeline.catalog.datasets import DATASETS
 from salescience_pipeline.clients import edgar_api, registry, tiingo
 from salescience_pipeline.clients.model import AnswerClass, Subject
 from salescience_pipeline.clients.plan import FilingRef, Selection
-from salescience_pipeline.clients.symbols import canonical_ticker, provider_symbol
 from salescience_pipeline.identifiers import Accession, Cik, FileName, Ticker
 from salescience_pipeline_tests.test_clients.plans import (
     CIKS,
@@ -243,24 +242,6 @@ def test_the_rendering_of_an_ownership_form_is_not_the_form(named: str, file: st
 
 
 # Symbols and shared addresses.
-
-
-@pytest.mark.parametrize(
-    ("ticker", "provider", "symbol"),
-    [
-        ("BRK.B", "sec", "BRK-B"),
-        ("BRK.B", "yahoo", "BRK-B"),
-        ("BRK.B", "tiingo", "BRK-B"),
-        ("BRK.B", "polygon", "BRK.B"),
-        ("AAPL", "tiingo", "AAPL"),
-        ("TWO-PA", "sec", "TWO-PA"),
-        ("TWO-PA", "tiingo", "TWO-P-A"),
-        ("^GSPC", "yahoo", "^GSPC"),
-    ],
-)
-def test_symbols_go_out_in_the_provider_s_spelling_and_come_back(ticker: str, provider: str, symbol: str) -> None:
-    assert provider_symbol(Ticker(ticker), provider) == symbol
-    assert canonical_ticker(symbol, provider) == Ticker(ticker)
 
 
 def test_symbols_are_quoted_in_paths() -> None:
