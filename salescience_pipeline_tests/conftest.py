@@ -1,7 +1,8 @@
-"""What every room's tests share: a real PostgreSQL, started once, from a wheel."""
+"""What every room's tests share: a real PostgreSQL and a sandbox, each started once, and the rooms opened on an empty home."""
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 import uuid
@@ -11,6 +12,49 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import create_engine
+
+from salescience_pipeline.acquisition.sandbox_process import Sandbox, ensure_sandbox
+from salescience_pipeline.acquisition.services import Services
+from salescience_pipeline.settings import Settings
+
+TODAY = "2026-06-15"
+"""The day on which tests of whole runs look at the fictional market: a Monday, so the last session is Friday the 12th."""
+
+
+@pytest.fixture(scope="session")
+def sandbox_of_session(tmp_path_factory: pytest.TempPathFactory) -> Sandbox:
+    """One sandbox for all tests of this process; it ends with the process, because that holds its only lease."""
+    settings = Settings(home=tmp_path_factory.mktemp("sandbox"), today=TODAY, sandbox_url=None)
+    return ensure_sandbox(settings, lease_pid=os.getpid())
+
+
+@pytest.fixture
+def sandbox(sandbox_of_session: Sandbox) -> Iterator[Sandbox]:
+    """The sandbox with counters at zero and nothing wrong; faults and events of the test go with it."""
+    sandbox_of_session.post("/_sandbox/reset", {})
+    yield sandbox_of_session
+    sandbox_of_session.post("/_sandbox/reset", {})
+
+
+@pytest.fixture
+def overrides(sandbox: Sandbox, tmp_path: Path) -> dict[str, str]:
+    """Settings of a world of the test's own, as the Dagster resources take them: an empty home, the shared sandbox."""
+    return {
+        "home": str(tmp_path / "home"),
+        "today": TODAY,
+        "sandbox_url": sandbox.url,
+        "tiingo_plan": "power",
+        "tiingo_rate": "200",
+        "yahoo_rate": "50",
+        "edgar_rate": "10",
+    }
+
+
+@pytest.fixture
+def services(overrides: dict[str, str]) -> Iterator[Services]:
+    """The rooms, opened on that empty home."""
+    with Services.open(Settings(**overrides)) as opened:
+        yield opened
 
 
 @pytest.fixture(scope="session")

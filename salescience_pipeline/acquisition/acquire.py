@@ -19,7 +19,7 @@ from typing import Literal, Protocol, cast
 from salescience_pipeline.acquisition.known import read_known, read_stored
 from salescience_pipeline.acquisition.outcome import Acquired, Failure
 from salescience_pipeline.acquisition.services import SelectionError, Services
-from salescience_pipeline.acquisition.states import failed_states, ready_states, refused_states
+from salescience_pipeline.acquisition.states import WHOLE, failed_states, ready_states, refused_states
 from salescience_pipeline.acquisition.writing import Ready, write_batch
 from salescience_pipeline.catalog.datasets import DATASETS, Cut, Dataset
 from salescience_pipeline.clients.errors import NotArchived, ProviderError
@@ -156,6 +156,13 @@ class _Subject:
     error: Exception | None = None
 
 
+def _unit(request: PlannedRequest) -> str:
+    """Whose answers become rows together: a subject's; of answers about the whole market, those of one day."""
+    if request.subject.key == WHOLE and request.first_date is not None:
+        return f"{WHOLE}|{request.first_date.isoformat()}"
+    return request.subject.key
+
+
 class _Acquisition:
     """The state of one call of :func:`acquire`."""
 
@@ -177,6 +184,7 @@ class _Acquisition:
         self.subjects: dict[str, _Subject] = defaultdict(_Subject)
         self.batch: list[Ready] = []
         self.batch_rows = 0
+        self.failed: list[State] = []
         self.flushed_at = time.monotonic()
         self.done = 0
 
@@ -203,7 +211,7 @@ class _Acquisition:
     def _expect(self, requests: Sequence[PlannedRequest]) -> None:
         self.result.planned += len(requests)
         for request in requests:
-            self.subjects[request.subject.key].waiting += 1
+            self.subjects[_unit(request)].waiting += 1
 
     def _follow_ups(self, answer: Answer) -> tuple[PlannedRequest, ...]:
         following = self.recipe.follow_ups(answer, self.selection, self.known)
@@ -222,7 +230,7 @@ class _Acquisition:
         return others
 
     def _take(self, outcome: Answer | Failed) -> None:
-        subject = self.subjects[outcome.request.subject.key]
+        subject = self.subjects[_unit(outcome.request)]
         if isinstance(outcome, Answer):
             self.result.ended += outcome.attempts > 0
             self.result.from_archive += outcome.attempts == 0
@@ -234,19 +242,19 @@ class _Acquisition:
         self._arrived(outcome.request)
 
     def _arrived(self, request: PlannedRequest) -> None:
-        key = request.subject.key
-        subject = self.subjects[key]
+        unit, key = _unit(request), request.subject.key
+        subject = self.subjects[unit]
         subject.waiting -= 1
         subject.requests.append(request)
         self.done += 1
         if subject.waiting == 0:
+            del self.subjects[unit]
             self._finish(key, subject)
         for watcher in self.watchers:
             watcher(self.dataset.name, self.done, self.result.planned, key)
 
     def _finish(self, key: str, subject: _Subject) -> None:
         """All answers about a subject are there: make its rows, or say why there are none."""
-        del self.subjects[key]
         error = subject.error
         if error is None and subject.answers:
             try:
@@ -262,17 +270,20 @@ class _Acquisition:
             self.result.failures.append(
                 Failure.of(error, subject=key, partition=states[0].partition if states else key)
             )
-            self._record(states)
+            self.failed += states
         late = time.monotonic() - self.flushed_at > _FLUSH_SECONDS
-        if len(self.batch) >= _FLUSH_SUBJECTS or self.batch_rows >= _FLUSH_ROWS or (late and self.batch):
+        waiting = len(self.batch) + len(self.failed)
+        if waiting >= _FLUSH_SUBJECTS or self.batch_rows >= _FLUSH_ROWS or (late and waiting):
             self._flush()
 
     # -- writing ----------------------------------------------------------------------------------------------------
     def _flush(self) -> None:
         """Write the batch, then record what it completes: a crash in between costs a request, never a row."""
         write_batch(self.services.tables, self.dataset, self.batch, self.result.tables)
-        self._record([state for ready in self.batch for state in ready_states(self.dataset, self.selection, ready)])
-        self.batch, self.batch_rows, self.flushed_at = [], 0, time.monotonic()
+        ready = [state for ready in self.batch for state in ready_states(self.dataset, self.selection, ready)]
+        # Failures last: a ticker that the bulk answer completed may have failed with the history that it then needed.
+        self._record([*ready, *self.failed])
+        self.batch, self.batch_rows, self.failed, self.flushed_at = [], 0, [], time.monotonic()
 
     def _record(self, states: Sequence[State]) -> None:
         now = self.services.now()

@@ -6,6 +6,7 @@ process that leased it is gone.
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import fcntl
 import json
@@ -23,6 +24,15 @@ from typing import Any
 from salescience_pipeline.settings import Settings, SettingsError, World
 
 _START_SECONDS = 30.0
+_started: list[subprocess.Popen[bytes]] = []
+"""Sandboxes that this process started: they may outlive it, and a dropped handle would look like a forgotten process."""
+
+
+@atexit.register
+def _let_go() -> None:
+    """A sandbox lives by its leases, not by who started it: it is no forgotten child of a process that ends."""
+    for process in _started:
+        process.returncode = process.poll() or 0
 
 
 class SandboxUnavailable(RuntimeError):
@@ -145,6 +155,7 @@ def _start(settings: Settings, state_file: Path) -> Sandbox:
             stderr=log,
             start_new_session=True,
         )
+    _started.append(process)
     deadline = time.monotonic() + _START_SECONDS
     while time.monotonic() < deadline:
         found = _alive(state_file)

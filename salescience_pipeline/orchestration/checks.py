@@ -90,7 +90,7 @@ def _plan_result(key: str, acquired: Acquired) -> dg.AssetCheckResult:
 
 def _complete_result(key: str, acquired: Acquired) -> dg.AssetCheckResult:
     open_states = [state for state in acquired.states if not Status(state.status).is_settled]
-    unknown = [state.subject for state in acquired.states if state.status is Status.NOT_FOUND]
+    unknown = [state.subject for state in acquired.states if state.status == Status.NOT_FOUND]
     return _result(
         key, COMPLETE,
         passed=not open_states and not acquired.failures,
@@ -109,8 +109,9 @@ def _fresh_result(
         expected = services.last_session() if dataset.trading_days_only else services.today()
         newest = max(selection.dates, default=expected)
         wanted = min(newest, expected)
-        found = max((state.last_date for state in acquired.states if state.last_date), default=None)
-        asked = any(state.status is not Status.EMPTY for state in acquired.states)
+        complete = (state.last_date for state in acquired.states if state.status == Status.COMPLETE)
+        found = max((day for day in complete if day is not None), default=None)
+        asked = any(state.status not in (Status.EMPTY, Status.NOT_FOUND) for state in acquired.states)
         passed = not asked or (found is not None and found >= _session_at_or_before(wanted, services, dataset))
         return _result(
             key,
