@@ -8,11 +8,9 @@ belong here: either of them.
 from __future__ import annotations
 
 import datetime as dt
-import hashlib
 import re
 import threading
 from collections.abc import Callable, Mapping
-from html import escape
 from typing import Any, Protocol
 
 from starlette.concurrency import run_in_threadpool
@@ -22,6 +20,7 @@ from starlette.routing import Route
 
 from salescience_pipeline.sandbox.answers import Prepared, dumps
 from salescience_pipeline.sandbox.app import Provider, Sandbox
+from salescience_pipeline.sandbox.edgar_errors import THRESHOLD_PAGE, UNAVAILABLE_PAGE, UNDECLARED_PAGE, error_xml
 from salescience_pipeline.sandbox.edgar_lists import Search
 from salescience_pipeline.sandbox.limits import Limit
 
@@ -125,43 +124,6 @@ def content_type(name: str) -> str:
         "gif": "image/gif",
         "pdf": "application/pdf",
     }.get(suffix, "text/plain")
-
-
-# -- refusals and errors ------------------------------------------------------------------------------------------------
-
-
-def _page(title: str, head: str, *paragraphs: str) -> bytes:
-    body = "".join(f"<p>{words}</p>\n" for words in paragraphs)
-    return (
-        '<!DOCTYPE html PUBLIC "-//W3C//DTD XHTML 1.0 Transitional//EN" '
-        '"http://www.w3.org/TR/xhtml1/DTD/xhtml1-transitional.dtd">\n<html xmlns="http://www.w3.org/1999/xhtml">\n<head>\n'
-        f'<meta http-equiv="Content-Type" content="text/html; charset=UTF-8" />\n<title>SEC.gov | {title}</title>\n</head>\n'
-        f'<body>\n<div id="content">\n<h1>{head}</h1>\n{body}</div>\n</body>\n</html>\n'
-    ).encode()
-
-
-UNDECLARED_PAGE = _page(
-    "Your Request Originates from an Undeclared Automated Tool",
-    "Your Request Originates from an Undeclared Automated Tool",
-    "The sandbox answers as EDGAR does when a program does not say whose it is.",
-    "Put a company name and an e-mail address into the User-Agent header and ask again.",
-)
-THRESHOLD_PAGE = _page(
-    "Request Rate Threshold Exceeded",
-    "You&#8217;ve Exceeded the Traffic Limit",
-    "The sandbox answers as EDGAR does after more than ten requests in one second.",
-    "Access is cut for ten minutes; every request made in that time lengthens the cut.",
-)
-UNAVAILABLE_PAGE = _page("File Unavailable", "This Page is Temporarily Unavailable", "The feed ends before this page.")
-
-
-def _error_xml(code: str, message: str, key: str | None = None) -> bytes:
-    serial = hashlib.sha256((key or code).encode()).hexdigest().upper()
-    named = f"<Key>{escape(key)}</Key>" if key is not None else ""
-    return (
-        f'<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>{code}</Code><Message>{message}</Message>{named}'
-        f"<RequestId>{serial[:16]}</RequestId><HostId>{serial}</HostId></Error>"
-    ).encode()
 
 
 def declares_itself(user_agent: str) -> bool:
@@ -319,13 +281,13 @@ class Edgar:
         """404 of ``data.sec.gov`` and of missing documents."""
         key = request.url.path.removeprefix(request.scope.get("root_path", "")).lstrip("/")
         body = self.source.errors.get("no_such_key")
-        body = body or _error_xml("NoSuchKey", "The specified key does not exist.", key)
+        body = body or error_xml("NoSuchKey", "The specified key does not exist.", key)
         headers = {**_DATA_HEADERS, "Access-Control-Allow-Origin": "*", "Content-Type": "application/xml"}
         return Response(body, 404, headers)
 
     def access_denied(self, _: Request) -> Response:
         """403 of an index that does not exist: the object store says "denied", not "missing"."""
-        body = self.source.errors.get("access_denied") or _error_xml("AccessDenied", "Access Denied")
+        body = self.source.errors.get("access_denied") or error_xml("AccessDenied", "Access Denied")
         return Response(body, 403, {**WWW_HEADERS, "Content-Type": "application/xml", "Server": "Apache"})
 
     def undeclared(self) -> Response:
