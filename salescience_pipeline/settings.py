@@ -83,6 +83,10 @@ class Settings(BaseSettings):
         "may not exceed the plan's, in the sandbox it may (benchmarks, tests).",
     )
     yahoo_rate: float = Field(2.0, gt=0, le=50, description="Requests per second to Yahoo, all processes together.")
+    base_urls: dict[str, str] = Field(
+        default={},
+        description="JSON object of provider id to base URL that replaces the provider's own hosts: a proxy, or a test server.",
+    )
     sandbox_url: str | None = Field(
         None, description="A sandbox that already runs; without it one is started when it is needed."
     )

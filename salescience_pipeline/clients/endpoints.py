@@ -25,7 +25,8 @@ def base_urls(settings: Settings, sandbox_origin: str | None = None) -> dict[tup
         SettingsError: when the world needs a sandbox and none is given.
     """
     if settings.is_live:
-        return {(row.id, role): url for row in PROVIDERS.values() for role, url in row.hosts.items()}
+        own = settings.base_urls
+        return {(row.id, role): own.get(row.id, url) for row in PROVIDERS.values() for role, url in row.hosts.items()}
     origin = (sandbox_origin or settings.sandbox_url or "").rstrip("/")
     if not origin:
         raise SettingsError(f"The {settings.world} world needs a sandbox, and none is running.")

@@ -1,0 +1,1 @@
+"""Tests of the command line, as people use it: real processes, real sandbox, real Dagster runs."""
