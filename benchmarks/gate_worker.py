@@ -43,10 +43,11 @@ class Task:
 
 @dataclasses.dataclass(slots=True)
 class Log:
-    """What happened: the probes' begin and end by the shared clock, and how often the gate refused."""
+    """What happened: the probes' begin and end by the shared clock, departures, and how often the gate refused."""
 
     probes: list[tuple[float, float]] = dataclasses.field(default_factory=list)
-    first_good: list[float] = dataclasses.field(default_factory=list)
+    departures: list[float] = dataclasses.field(default_factory=list)
+    """Monotonic seconds, the same clock for all processes of a machine."""
     refused: int = 0
     sent: int = 0
 
@@ -65,6 +66,8 @@ def _ask(task: Task, gate: Gate, ledger: Ledger, end: float, log: Log) -> None:
             continue
         begun = clock()
         connection.request("GET", PATH, headers=_HEADERS)
+        gate.sent("sec", permit)
+        log.departures.append(time.monotonic())
         answer = connection.getresponse()
         answer.read()
         log.sent += 1
@@ -72,8 +75,6 @@ def _ask(task: Task, gate: Gate, ledger: Ledger, end: float, log: Log) -> None:
         gate.report("sec", permit, _CLASS[answer.status])
         if permit.probe:
             log.probes.append((begun, done))
-        if answer.status == 200:
-            log.first_good.append(done)
     connection.close()
 
 

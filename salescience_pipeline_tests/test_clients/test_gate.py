@@ -128,11 +128,11 @@ def test_a_slot_reserved_after_the_delay_knows_of_it() -> None:
 
 def test_a_request_held_up_on_its_way_out_delays_its_series_too() -> None:
     state, mine = permit_of(GateState(), RULE, T0)
-    assert departed(state, RULE, T0 + RULE.tolerance, mine) == state
-    state = departed(state, RULE, T0 + 0.2, mine)
+    assert departed(state, RULE, T0 + RULE.tolerance / 2, mine) == state
     for number in range(RULE.capacity):
-        state, other = permit_of(state, RULE, T0 + 0.3, f"q{number}")
-    assert other.at == pytest.approx(T0 + 0.2 + RULE.spacing)
+        state, other = permit_of(state, RULE, T0 + 0.05, f"q{number}")
+    state = departed(state, RULE, T0 + 0.2, mine)
+    assert due(state, RULE, other) == pytest.approx(T0 + 0.2 + RULE.spacing)
 
 
 def test_who_is_late_by_almost_a_spacing_has_lost_the_slot() -> None:

@@ -116,7 +116,7 @@ def test_acquire_sleeps_to_the_slot_and_returns_there(gate: Callable[..., Gate],
     one = gate()
     permits = [one.acquire("sec") for _ in range(5)]
     assert permits[0].at == T0
-    assert all(later.at - sooner.at == pytest.approx(0.103) for sooner, later in pairwise(permits))
+    assert all(later.at - sooner.at == pytest.approx(0.1035, abs=1e-5) for sooner, later in pairwise(permits))
     assert clock.now == pytest.approx(permits[-1].at)
 
 
@@ -133,12 +133,24 @@ def test_who_wakes_too_late_gets_a_slot_that_is_not_over(ledger: Ledger, clock: 
     assert permit.at >= T0 + 0.5
 
 
+def test_a_late_departure_is_written_down_and_a_prompt_one_is_not(
+    ledger: Ledger, gate: Callable[..., Gate], clock: Clock
+) -> None:
+    one = gate()
+    one.sent("sec", one.acquire("sec"))
+    assert ledger.gate_store.read("sec").late == ()
+    permit = one.acquire("sec")
+    clock.now += 0.2
+    one.sent("sec", permit)
+    assert ledger.gate_store.read("sec").late == ((permit.seq, clock.now),)
+
+
 def test_a_queue_longer_than_the_patience_is_an_error_and_reserves_nothing(gate: Callable[..., Gate]) -> None:
     one = gate(rate=0.1)
     one.acquire("sec", max_wait=0)
     with pytest.raises(CircuitOpen, match="queue for SEC EDGAR") as caught:
         one.acquire("sec", max_wait=5)
-    assert caught.value.retry_at == dt.datetime.fromtimestamp(T0 + 10.3, dt.UTC)
+    assert caught.value.retry_at == dt.datetime.fromtimestamp(T0 + 10.35, dt.UTC)
 
 
 def test_a_long_pause_is_an_error_and_a_short_one_is_slept(gate: Callable[..., Gate], clock: Clock) -> None:
@@ -235,9 +247,8 @@ def crowd(url: str, rule: dict[str, Any], seconds: float, scripts: list[list[str
     return said
 
 
-@pytest.mark.parametrize("processes", [2, 8])
-def test_processes_share_one_limit_and_nobody_starves(ledger_url: str, processes: int) -> None:
-    said = crowd(ledger_url, {"rate": 20.0}, 2.5, [[]] * processes)
+def test_eight_processes_share_one_limit_and_nobody_starves(ledger_url: str) -> None:
+    said = crowd(ledger_url, {"rate": 20.0}, 2.5, [[]] * 8)
     slots = sorted(line["slot"] for lines in said for line in lines)
     assert len(slots) > 20
     # The slots are the promise; how long a process then takes to write its line down is not.
@@ -260,11 +271,11 @@ def test_processes_share_one_breaker_and_one_probe(ledger_url: str, ledger: Ledg
 
 
 def test_a_block_seen_by_one_process_stops_all(ledger_url: str) -> None:
-    said = crowd(ledger_url, {"rate": 50.0, "block_seconds": 60.0}, 2.0, [["blocked"], [], [], []])
+    said = crowd(ledger_url, {"rate": 50.0, "block_seconds": 60.0}, 1.5, [["blocked"], []])
     lines = [line for lines in said for line in lines]
     (shown,) = [line for line in lines if line.get("outcome") == "blocked"]
     later = [line for line in lines if line.get("slot", 0) > shown["done"]]
-    # Each of the others may hold a permit at the moment at which the block is written down, and none comes after.
-    assert len(later) <= 3
+    # The other one may hold a permit at the moment at which the block is written down, and none comes after.
+    assert len(later) <= 1
     assert not [line for line in later if line["slot"] > shown["done"] + 0.5]
     assert {line["refused"] for line in lines if "refused" in line} == {"Blocked"}
