@@ -186,6 +186,8 @@ def _text_type(  # noqa: PLR0911 - one way out per type
     text = block.text
     if _SIGNATURE.match(text):
         return BlockType.SIGNATURE, True
+    if _TICK_BOX.match(text):
+        return BlockType.TEXT, True
     if _BULLET.match(text) and len(text) > 2:
         return BlockType.LIST_ITEM, True
     if heading and len(text) <= _HEADING_MAX:

@@ -16,7 +16,7 @@ from salescience_pipeline.documents.tags import PLAIN, Op, Style, Tag, read_tag
 from salescience_pipeline.documents.text_layout import TextReader, is_typed
 
 _REMEMBERED = 30_000
-_LONG = 600
+_LONG = 200
 _LINE_BREAK = b"\x00"
 _TAG_REST = re.compile(rb"""[^<>"']*+(?:"[^"]*+"[^<>"']*+|'[^']*+'[^<>"']*+)*+>""")
 _PARAGRAPH = frozenset({b"p"})
@@ -56,7 +56,6 @@ class Flow:
         self.link: tuple[int, str, int] | None = None
         self.links: list[tuple[int, str, str]] = []
         self.pre = 0
-        self.lists = 0
         self.headings: list[int] = []
         self.breaking: list[int] = []
         """Depths of the open elements behind which a new page begins."""
@@ -169,8 +168,6 @@ class Flow:
             self.breaking.append(len(self.stack))
         if name == b"pre":
             self.pre += 1
-        elif name == b"li":
-            self.lists += 1
         elif tag.heading:
             self.headings.append(tag.heading)
 
@@ -180,7 +177,6 @@ class Flow:
             if is_block:
                 if name in names:
                     self._close(name, inline=False)
-                    self.lists -= name == b"li" and self.lists > 0
                 return
 
     def _close_block(self, tag: Tag, start: int, end: int) -> None:
@@ -192,8 +188,6 @@ class Flow:
         self._close(name, inline=False)
         if name == b"pre":
             self.pre = max(0, self.pre - 1)
-        elif name == b"li":
-            self.lists = max(0, self.lists - 1)
         elif self.headings and len(name) == 2 and name[:1] == b"h":
             self.headings.pop()
         if self.breaking and len(self.stack) < self.breaking[-1]:
@@ -283,7 +277,8 @@ class Flow:
         links, self.links = self.links, []
         self.link = None
         raw = runs[0][0] if len(runs) == 1 else b"".join([run for run, _ in runs])
-        if (self.pre and b"\n" in raw) or (len(raw) > _LONG and is_typed(raw)):
+        loose = self.pre or (self.tables and self.cell is None)
+        if (loose and b"\n" in raw) or (len(raw) > _LONG and is_typed(raw)):
             self._typed(self.run_start, max(start, self.run_start))
             self.boundary = end
             return
@@ -299,7 +294,7 @@ class Flow:
                 self.page,
                 runs[0][1] if len(runs) == 1 else _common(runs),
                 self.headings[-1] if self.headings else 0,
-                self.lists > 0,
+                any(name == b"li" for name, _, _ in self.stack[-30:]),
                 tuple(links),
             )
         )

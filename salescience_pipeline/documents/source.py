@@ -228,7 +228,7 @@ def read_source(data: bytes, *, name: str = "", limits: Limits | None = None) ->
                 raise DocumentCorrupt(f"The document has a byte order mark of {codec} but is not.") from error
             transcoded = True
             break
-    if not transcoded and data[:65536].count(0) > 16:
+    if not transcoded and data[:65536].count(0) > 4:
         raise DocumentUnsupported("The document is binary.")
     kind = _kind(data)
     if kind in (Kind.HTML, Kind.XHTML, Kind.XML):

@@ -24,7 +24,7 @@ _MARKER = re.compile(
 )
 _ANY_TAG = re.compile(r"<[^<>]{0,200}>")
 _INLINE_TAG = re.compile(r"</?(?!(?:S|C|CAPTION|FN|TABLE|PAGE)\b)[A-Za-z][^<>]{0,200}>", re.IGNORECASE)
-_TYPED_MIN = 600
+_TYPED_MIN = 200
 _CELL = re.compile(r"\S+(?: \S+)*")
 _RULE = re.compile(r"[\s\-=_.*+|]+")
 _VALUE = re.compile(r"[(\-$]*\s*[0-9][0-9,.]*\s*%?\)?|-+|\$")
@@ -129,9 +129,13 @@ class TextReader:
 
     def _add_table(self, lines: list[_Line], start: int, end: int) -> None:
         table = RawTable(start, self.page, end=end)
+        ruled: list[tuple[int, int]] = []
         for line in lines:
             shown = _MARKER.sub(lambda match: " " * len(match[0]), line.text)
-            if not shown.strip() or _RULE.fullmatch(shown):
+            if not shown.strip():
+                continue
+            if _RULE.fullmatch(shown):
+                ruled = ruled or [match.span() for match in _RULED.finditer(shown)]
                 continue
             shown = _LEADERS.sub(lambda match: " " * len(match[0]), shown)
             # Columns are characters here; a cell covers those that it is printed over.
@@ -151,10 +155,33 @@ class TextReader:
             table.n_cells += len(row)
             if row:
                 table.rows.append(row)
+        for row in table.rows:
+            _widen(row, ruled if len(ruled) > 1 else [])
         if table.rows:
             self.scan.items.append(table)
 
 
+def _widen(row: list[Cell], ruled: list[tuple[int, int]]) -> None:
+    """Let values cover the whole column that they are printed in, so that short and long ones fall into one.
+
+    Rules under the headings say where columns are; without them a value reaches a little to its left, where longer ones of
+    its column begin.
+    """
+    before = 0
+    for cell in row:
+        left, right = cell.col, cell.col + cell.colspan
+        if left > 0 and (_VALUE.fullmatch(cell.text) or ruled):
+            under = [rule for rule in ruled if rule[0] < right + 1 and left < rule[1] + 1]
+            if len(under) == 1:
+                left, right = min(left, max(before, under[0][0])), max(right, under[0][1])
+            elif not ruled:
+                left = max(before + 1, left - _REACH)
+            cell.col, cell.colspan = left, right - left
+        before = right
+
+
+_RULED = re.compile(r"[-=_]{3,}(?:[ ]?[-=_]+)*")
+_REACH = 6
 _CELL_GAPS = re.compile(r"\s{2,}|(?:\s?\.){4,}\s*")
 
 
@@ -177,4 +204,4 @@ def is_typed(raw: bytes) -> bool:
         return False
     lines = raw.count(b"\n")
     blank = raw.count(b"\n\n") + raw.count(b"\n\r\n") + raw.count(b"\n \n")
-    return blank >= 3 and lines >= len(raw) / 110 and raw.count(b"   ") >= blank
+    return blank >= 2 and lines >= len(raw) / 110 and raw.count(b"   ") >= blank

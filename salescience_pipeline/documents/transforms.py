@@ -95,7 +95,7 @@ def _fixed(value: str) -> Transform:
     return lambda _text: value
 
 
-_DASHES = re.compile("[-\u002d\u058a\u05be\u2010-\u2015\ufe58\ufe63\uff0d]")
+_DASHES = re.compile("[\u058a\u05be\u2010-\u2015\ufe58\ufe63\uff0d-]")
 
 
 def _zero_dash(text: str) -> str:
