@@ -259,7 +259,7 @@ def _count(
         begin, end = window_bounds(quota.window, permit.at, rule.timezone)
         if quota.counts == "symbols":
             if symbols is not None and symbols.is_new and symbols.used >= quota.limit:
-                return Refusal(QuotaExhausted, end, f"allows {quota.limit} different symbols a {quota.window}")
+                return Refusal(QuotaExhausted, end, f"allows {quota.limit} different symbols per {quota.window}")
             continue
         stored: float = getattr(state, f"{quota.window}_start")
         used: int = getattr(state, f"{quota.window}_used") if stored >= begin else 0
@@ -268,7 +268,7 @@ def _count(
         if replaces is None or replaces.at < begin:
             used += permit.cost
         if used > quota.limit:
-            return Refusal(QuotaExhausted, end, f"allows {quota.limit} requests a {quota.window}")
+            return Refusal(QuotaExhausted, end, f"allows {quota.limit} requests per {quota.window}")
         changes |= {f"{quota.window}_start": begin, f"{quota.window}_used": used}
     return replace(state, **changes) if changes else state
 

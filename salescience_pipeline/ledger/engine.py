@@ -28,14 +28,17 @@ def make_engine(url: str) -> Engine:
     turns into a write in mid-transaction would otherwise fail as soon as another process wrote in between.
 
     Raises:
-        LedgerError: when ``url`` names neither a SQLite file nor a PostgreSQL database.
+        LedgerError: when ``url`` names neither a SQLite file nor a PostgreSQL database, or the folder cannot be made.
     """
     parsed = parse_url(url)
     if parsed.get_backend_name() == "postgresql":
         return create_engine(parsed, pool_pre_ping=True)
     assert parsed.database is not None
     path = Path(parsed.database)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise LedgerError(f"The ledger's folder {path.parent} cannot be made.") from error
     engine = create_engine(parsed, connect_args={"timeout": BUSY_SECONDS})
 
     @event.listens_for(engine, "connect")
@@ -86,8 +89,11 @@ def prepare_sqlite(connection: sqlite3.Connection) -> None:
             if connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
                 connection.execute("PRAGMA journal_mode = WAL")
             break
-        except sqlite3.OperationalError:
-            if time.monotonic() > deadline:
+        except sqlite3.OperationalError as error:
+            if (
+                error.sqlite_errorcode not in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+                or time.monotonic() > deadline
+            ):
                 raise
             time.sleep(0.02)
     connection.execute("PRAGMA synchronous = NORMAL")

@@ -21,7 +21,6 @@ from typing import Any, Generic, Protocol, TypeVar
 from sqlalchemy import Engine
 from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor
 
-from salescience_pipeline.clients.gate import GateStore
 from salescience_pipeline.clients.gate_model import Breaker, GateState, SymbolUse
 from salescience_pipeline.ledger.engine import BUSY_SECONDS, prepare_sqlite
 
@@ -266,8 +265,3 @@ def gate_store(engine: Engine) -> SqliteGateStore | PostgresGateStore:
     arguments, options = engine.dialect.create_connect_args(engine.url)
     driver = engine.dialect.loaded_dbapi
     return PostgresGateStore(lambda: driver.connect(*arguments, **options), driver.OperationalError)
-
-
-def _implements(store: SqliteGateStore | PostgresGateStore) -> GateStore:
-    """Let the type checker hold both stores against the protocol."""
-    return store

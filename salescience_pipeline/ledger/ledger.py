@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Self
 
 from sqlalchemy import Engine, select
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from salescience_pipeline.ledger.completeness import Completeness
@@ -62,7 +62,7 @@ class Ledger:
         engine = make_engine(url)
         try:
             upgrade(engine)
-        except OperationalError as error:
+        except DBAPIError as error:
             engine.dispose()
             where = engine.url.render_as_string(hide_password=True)
             raise LedgerError(f"The ledger at {where} cannot be opened.") from error

@@ -198,7 +198,7 @@ def test_a_spent_quota_names_the_next_window(gate: Callable[..., Gate]) -> None:
     one = gate(quotas=(Quota("hour", 2),))
     one.acquire("sec")
     one.acquire("sec")
-    with pytest.raises(QuotaExhausted, match="allows 2 requests a hour") as caught:
+    with pytest.raises(QuotaExhausted, match="allows 2 requests per hour") as caught:
         one.acquire("sec")
     assert caught.value.retry_at == dt.datetime(2026, 11, 20, 23, 0, tzinfo=dt.UTC)
 
@@ -207,7 +207,7 @@ def test_distinct_symbols_of_a_month_are_counted_once(gate: Callable[..., Gate],
     one = gate(quotas=(Quota("month", 2, "symbols"),))
     for symbol in ("AAPL", "KO", "AAPL", "KO"):
         one.acquire("sec", symbol=symbol)
-    with pytest.raises(QuotaExhausted, match="2 different symbols a month"):
+    with pytest.raises(QuotaExhausted, match="2 different symbols per month"):
         one.acquire("sec", symbol="MSFT")
     one.acquire("sec")
     clock.now = dt.datetime(2026, 12, 1, tzinfo=dt.UTC).timestamp()

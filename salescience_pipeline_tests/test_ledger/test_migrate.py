@@ -109,3 +109,17 @@ def test_every_spelling_of_postgresql_means_the_installed_driver(scheme: str) ->
 def test_the_folder_of_a_new_ledger_is_made(tmp_path: Path) -> None:
     Ledger.open(f"sqlite:///{tmp_path / 'a' / 'b' / 'ledger.db'}").close()
     assert (tmp_path / "a" / "b" / "ledger.db").is_file()
+
+
+def test_a_file_that_is_no_database_is_one_sentence_and_stays_as_it_was(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.db"
+    path.write_text("Dear diary, " * 100)
+    with pytest.raises(LedgerError, match="cannot be opened"):
+        Ledger.open(f"sqlite:///{path}")
+    assert path.read_text().startswith("Dear diary")
+
+
+def test_a_folder_that_cannot_be_made_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(LedgerError, match="cannot be made"):
+        Ledger.open(f"sqlite:///{tmp_path / 'file' / 'ledger.db'}")
