@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib
 import re
+import subprocess
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -217,3 +219,14 @@ def test_the_instance_file_is_one_that_dagster_takes(tmp_path: Path) -> None:
         assert instance.run_monitoring_enabled
         assert not instance.telemetry_enabled
         assert instance.global_op_concurrency_default_limit == 1
+
+
+def test_loading_the_definitions_opens_no_room() -> None:
+    """Each of these costs every process of Dagster a tenth of a second or more; ``benchmarks.load`` has the figures."""
+    heavy = "sqlalchemy alembic httpx duckdb deltalake exchange_calendars lxml pydantic_settings dagster_dbt"
+    program = (
+        "import dagster, pandas, sys; before = set(sys.modules); import salescience_pipeline.definitions;"
+        f"print(sorted(set('{heavy}'.split()) & (set(sys.modules) - before)))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

@@ -7,14 +7,17 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
-import pyarrow as pa
-
-from salescience_pipeline.catalog.datasets import Dataset
 from salescience_pipeline.clients.errors import ProviderError, Retryable
-from salescience_pipeline.clients.plan import RequestPlan
-from salescience_pipeline.ledger.completeness import State
-from salescience_pipeline.tidy.model import LeftOut
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from salescience_pipeline.catalog.datasets import Dataset
+    from salescience_pipeline.clients.plan import RequestPlan
+    from salescience_pipeline.ledger.completeness import State
+    from salescience_pipeline.tidy.model import LeftOut
 
 
 class Status(StrEnum):

@@ -4,19 +4,21 @@ Our own assets write through the lake and return no value, so nothing is ever st
 would pickle, and fails runs over several partitions. The annotation chooses the form: pandas, Arrow or a DuckDB relation.
 """
 
-from typing import Any
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
-import duckdb
 import pandas as pd
 import pyarrow as pa
 
-from salescience_pipeline.acquisition.services import Services
 from salescience_pipeline.catalog.datasets import DATASETS
 from salescience_pipeline.catalog.tables import TABLES, Table
-from salescience_pipeline.lake.tables import Where
 from salescience_pipeline.orchestration.partitions import DATES, TICKERS, dates_of, tickers_of
 from salescience_pipeline.orchestration.resources import ServicesResource
+
+if TYPE_CHECKING:
+    from salescience_pipeline.acquisition.services import Services
 
 
 class NotATable(dg.DagsterInvariantViolationError):
@@ -43,6 +45,8 @@ class LakeIOManager(dg.ConfigurableIOManager):
         Raises:
             NotATable: when the upstream asset is no table of the lake.
         """
+        import duckdb  # noqa: PLC0415 - only here; the definitions need none of it
+
         table = table_of_asset(context.asset_key.path[-1])
         rows = read_partitions(self.services.get(), table, context)
         wanted = context.dagster_type.typing_type
@@ -69,6 +73,8 @@ def table_of_asset(asset: str) -> Table:
 
 def read_partitions(services: Services, table: Table, context: dg.InputContext) -> pa.Table:
     """The rows of ``table`` in the partitions of the step that asks; all rows when it has none."""
+    from salescience_pipeline.lake.tables import Where  # noqa: PLC0415 - a run has the lake open, the definitions not
+
     step = context.step_context
     if not (step.has_partition_key or step.has_partition_key_range):
         return services.tables.read(table.name)

@@ -6,19 +6,21 @@ Everything is derived from the catalogue and from :class:`~salescience_pipeline.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import dagster as dg
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from salescience_pipeline.acquisition.outcome import Acquired
-from salescience_pipeline.acquisition.services import Services
 from salescience_pipeline.catalog.datasets import Dataset
 from salescience_pipeline.catalog.providers import PROVIDERS
 from salescience_pipeline.catalog.render import sql_type
 from salescience_pipeline.catalog.tables import PROVENANCE, Table
-from salescience_pipeline.lake.tables import Where
 from salescience_pipeline.orchestration.charts import line_chart_png, markdown_image
+
+if TYPE_CHECKING:
+    from salescience_pipeline.acquisition.services import Services
 
 _PREVIEW_ROWS, _PREVIEW_COLUMNS, _CELL = 8, 9, 40
 _CHART_DAYS = 250
@@ -95,6 +97,8 @@ def _stored_sample(services: Services, acquired: Acquired, table: Table) -> pa.T
     """Rows of the first subject that is current, for a run that had nothing to fetch."""
     if "ticker" not in table.column_names or not acquired.plan.fresh:
         return table.empty()
+    from salescience_pipeline.lake.tables import Where  # noqa: PLC0415 - a run has the lake open, the definitions not
+
     ticker = acquired.plan.fresh[0].partition("|")[0]
     return services.tables.read(table.name, Where(values={"ticker": [ticker]})).slice(0, _SAMPLE_ROWS)
 

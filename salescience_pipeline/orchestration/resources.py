@@ -6,13 +6,14 @@ override single settings, which tests and notebooks use.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 from pydantic import Field, PrivateAttr
 
-from salescience_pipeline.acquisition.services import Services
-from salescience_pipeline.settings import Settings
+if TYPE_CHECKING:
+    from salescience_pipeline.acquisition.services import Services
+    from salescience_pipeline.settings import Settings
 
 _WORLD_KEY = "salescience/world"
 
@@ -28,10 +29,12 @@ class ServicesResource(dg.ConfigurableResource[Any]):
         default={}, description="Settings that replace the environment's, by their field name; empty in production."
     )
 
-    _services: Services | None = PrivateAttr(default=None)
+    _services: Any = PrivateAttr(default=None)
 
     def settings(self) -> Settings:
         """The settings with the overrides applied."""
+        from salescience_pipeline.settings import Settings  # noqa: PLC0415 - the definitions need none of it
+
         return Settings(**self.overrides)  # type: ignore[arg-type]  # pydantic parses the strings
 
     def setup_for_execution(self, context: dg.InitResourceContext) -> None:
@@ -39,7 +42,7 @@ class ServicesResource(dg.ConfigurableResource[Any]):
         settings = self.settings()
         if context.instance is not None:
             refuse_other_world(context.instance, settings)
-        self._services = Services.open(settings)
+        self._open(settings)
 
     def teardown_after_execution(self, context: dg.InitResourceContext) -> None:  # noqa: ARG002 - Dagster's signature
         """Close connections and pools."""
@@ -49,9 +52,14 @@ class ServicesResource(dg.ConfigurableResource[Any]):
 
     def get(self) -> Services:
         """The open services; opened now when no run did it (sensors, schedules, notebooks)."""
-        if self._services is None:
-            self._services = Services.open(self.settings())
-        return self._services
+        services: Services | None = self._services
+        return services if services is not None else self._open(self.settings())
+
+    def _open(self, settings: Settings) -> Services:
+        from salescience_pipeline.acquisition.services import Services  # noqa: PLC0415 - the definitions need none of it
+
+        self._services = opened = Services.open(settings)
+        return opened
 
 
 def refuse_other_world(instance: dg.DagsterInstance, settings: Settings) -> None:
