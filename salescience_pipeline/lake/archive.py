@@ -13,6 +13,7 @@ import hashlib
 import json
 import os
 import tempfile
+import threading
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
@@ -55,6 +56,7 @@ class Archive:
         self.layout = Layout(root)
         self.audit = Audit(self.layout.audit)
         self._clock = clock
+        self._spooling = threading.Lock()
         self._spool: tempfile.TemporaryDirectory[str] | None = None
 
     def __enter__(self) -> Self:
@@ -228,9 +230,11 @@ class Archive:
             yield from decompressor.read_to_iter(source, read_size=_CHUNK, write_size=_CHUNK)
 
     def _spooled(self, row: BodyRow) -> Body:
-        if self._spool is None:
-            self._spool = tempfile.TemporaryDirectory(prefix="salescience-")
-        path = Path(self._spool.name) / f"{row.sha256}-{uuid.uuid4().hex}"
+        with self._spooling:
+            if self._spool is None:
+                self._spool = tempfile.TemporaryDirectory(prefix="salescience-")
+            folder = Path(self._spool.name)
+        path = folder / f"{row.sha256}-{uuid.uuid4().hex}"
         try:
             with path.open("xb") as target:
                 for piece in self._verified(row):

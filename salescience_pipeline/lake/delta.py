@@ -253,9 +253,9 @@ class Delta:
         rows = dataset.to_table(columns=list(columns), filter=condition)
         return pa.Table.from_arrays(rows.columns, schema=asked)
 
-    def duplicate_keys(self, snapshot: Snapshot, limit: int) -> list[dict[str, Any]]:
-        """Up to ``limit`` keys that more than one row has."""
-        rows = self.scan(snapshot, snapshot.files, None, self.table.key)
+    def duplicate_keys(self, snapshot: Snapshot, limit: int, where: Where) -> list[dict[str, Any]]:
+        """Up to ``limit`` keys that more than one of the matching rows has."""
+        rows = self.read(snapshot, snapshot.matching(where), where, self.table.key)
         codes = key_codes([rows], self.table.key)[0]
         _, first, counts = np.unique(codes, return_index=True, return_counts=True)
         return list(rows.take(pa.array(first[counts > 1][:limit])).to_pylist())

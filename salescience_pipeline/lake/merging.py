@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -58,6 +59,8 @@ def difference(table: Table, stored: pa.Table, rows: pa.Table, mode: WriteMode) 
     if mode is WriteMode.INSERT_ONLY:
         return Difference(rows.filter(pa.array(~known)), outgoing, int((~known).sum()), 0, 0)
     changed = np.zeros(len(new), dtype=np.bool_)
+    if known.any() and table.keep_first:
+        rows = _with_first_values(table, stored, rows, at)
     if known.any():
         compared = [name for name in table.schema.names if name not in PROVENANCE and name not in table.key]
         before, after = stored.take(pa.array(at[known])), rows.filter(pa.array(known))
@@ -71,6 +74,16 @@ def difference(table: Table, stored: pa.Table, rows: pa.Table, mode: WriteMode) 
         outgoing |= gone
     fresh = rows.filter(pa.array(changed | ~known))
     return Difference(fresh, outgoing, int((~known).sum()), int(changed.sum()), removed)
+
+
+def _with_first_values(table: Table, stored: pa.Table, rows: pa.Table, at: np.ndarray[Any, Any]) -> pa.Table:
+    """``rows`` with the stored values of the columns that keep their first one, where the key is known."""
+    known = pa.array(at >= 0)
+    partners = pa.array(np.where(at >= 0, at, 0))
+    for name in table.keep_first:
+        kept = pc.if_else(known, stored[name].take(partners), rows[name])
+        rows = rows.set_column(rows.schema.get_field_index(name), rows.schema.field(name), kept)
+    return rows
 
 
 def without(table: Table, stored: pa.Table, outgoing: pa.Table) -> pa.Table:

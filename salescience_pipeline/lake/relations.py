@@ -17,10 +17,13 @@ def duckdb_type(kind: pa.DataType) -> str:
     """DuckDB's name of an Arrow type.
 
     Raises:
-        KeyError: for a type that no column of the catalogue has.
+        KeyError: for a type that Delta tables do not have.
     """
     if pa.types.is_list(kind):
         return f"{duckdb_type(kind.value_type)}[]"
+    if pa.types.is_struct(kind):
+        fields = (kind.field(at) for at in range(kind.num_fields))
+        return f"STRUCT({', '.join(f'{quoted(field.name)} {duckdb_type(field.type)}' for field in fields)})"
     return _TYPES[kind]
 
 
@@ -28,6 +31,7 @@ _TYPES = {
     pa.string(): "VARCHAR",
     pa.binary(): "BLOB",
     pa.bool_(): "BOOLEAN",
+    pa.int8(): "TINYINT",
     pa.int16(): "SMALLINT",
     pa.int32(): "INTEGER",
     pa.int64(): "BIGINT",
@@ -47,7 +51,7 @@ def empty_relation(table: Table) -> str:
 def parquet_relation(table: Table, snapshot: Snapshot) -> str:
     """A query over the live files of ``snapshot``, which must have some; columns that no file has are typed nulls."""
     columns = ", ".join(
-        f'"{field.name}"' if field.name in snapshot.some_columns else _null(field) for field in table.schema
+        quoted(field.name) if field.name in snapshot.some_columns else _null(field) for field in table.schema
     )
     files = ", ".join(literal_path(uri) for uri in snapshot.uris())
     # Reading by name opens every file before the query starts, so it is asked for only when files differ.
@@ -61,5 +65,10 @@ def literal_path(path: str) -> str:
     return "'" + exact.replace("'", "''") + "'"
 
 
+def quoted(name: str) -> str:
+    """A name as an SQL identifier."""
+    return '"' + name.replace('"', '""') + '"'
+
+
 def _null(field: pa.Field) -> str:
-    return f'cast(null as {duckdb_type(field.type)}) as "{field.name}"'
+    return f"cast(null as {duckdb_type(field.type)}) as {quoted(field.name)}"

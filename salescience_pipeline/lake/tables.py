@@ -2,7 +2,7 @@
 
 A write is compared with what is stored before anything is written: only what differs is, so running a partition twice
 changes nothing, and the history of a ticker that gained one day costs one row. Files are sorted by the table's ``sort_by``
-and bounded in rows; a small write takes the small files before it along, so that 40 daily increments leave three files and
+and bounded in rows; a small write takes the small files before it along, so that 40 daily increments leave two files and
 not forty. What does not belong here: rewriting for its own sake (``maintenance``), and judging rows (``checking``).
 
 Why files are not cut by year: on 1,000 tickers x 2,520 days, one ticker's history costs 2.9 times a single sorted Parquet
@@ -32,12 +32,12 @@ from salescience_pipeline.lake.errors import BadFilter, SchemaConflict, WriteCon
 from salescience_pipeline.lake.layout import Layout
 from salescience_pipeline.lake.locks import exclusive
 from salescience_pipeline.lake.merging import Difference, WriteMode, difference, reach, without
-from salescience_pipeline.lake.relations import empty_relation, parquet_relation
+from salescience_pipeline.lake.relations import empty_relation, parquet_relation, quoted
 from salescience_pipeline.lake.selection import Slice, Where
 
 __all__ = ["Commit", "Slice", "Tables", "Version", "Where", "WriteMode"]
 
-SMALL_FILE_ROWS = 16_384
+SMALL_FILE_ROWS = 20_480
 """A write takes live files with fewer rows than this along: reading and writing them again costs less than keeping them."""
 MERGED_ROWS = 65_536
 """A write takes small files along only while it stays below this many rows."""
@@ -213,7 +213,7 @@ class Tables:
         relation = (
             empty_relation(table) if snapshot is None or not snapshot.files else parquet_relation(table, snapshot)
         )
-        return f"create or replace view {view or chr(34) + table.name + chr(34)} as {relation}"
+        return f"create or replace view {view or quoted(table.name)} as {relation}"
 
     def schema_differences(self, table_name: str) -> list[str]:
         """In what the stored schema differs from the catalogue's, one sentence each; empty when nothing does.
@@ -234,11 +234,17 @@ class Tables:
             if field.nullable and not table.schema.field(field.name).nullable
         ]
 
-    def duplicate_keys(self, table_name: str, limit: int = 10) -> list[dict[str, Any]]:
-        """Up to ``limit`` keys that more than one stored row has; empty when the key is one."""
+    def duplicate_keys(self, table_name: str, limit: int = 10, where: Where | None = None) -> list[dict[str, Any]]:
+        """Up to ``limit`` keys that more than one stored row has; empty when the key is one.
+
+        Reads the key columns of the whole table, or of the rows that ``where`` names.
+        """
+        table = known_table(table_name)
+        where = where if where is not None else Where()
+        where.check(table)
         delta = self.delta(table_name)
         snapshot = delta.snapshot()
-        return delta.duplicate_keys(snapshot, limit) if snapshot is not None else []
+        return delta.duplicate_keys(snapshot, limit, where) if snapshot is not None else []
 
     def delta(self, table_name: str) -> Delta:
         """The Delta table behind a name, for the rooms of this package that maintain and verify it.

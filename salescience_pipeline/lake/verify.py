@@ -23,6 +23,7 @@ from salescience_pipeline.lake.archive import EMPTY_SHA256, Archive
 from salescience_pipeline.lake.delta import DataFile, Delta, Snapshot
 from salescience_pipeline.lake.errors import CorruptBlob, LakeError
 from salescience_pipeline.lake.layout import BLOB_SUFFIX
+from salescience_pipeline.lake.selection import Where
 from salescience_pipeline.lake.tables import Tables
 
 Progress = Callable[[str, int, int], None]
@@ -209,7 +210,7 @@ def _file(delta: Delta, snapshot: Snapshot, file: DataFile, digests: set[str]) -
 
 
 def _keys(delta: Delta, snapshot: Snapshot) -> Iterator[Problem]:
-    for key in delta.duplicate_keys(snapshot, _SHOWN + 1):
+    for key in delta.duplicate_keys(snapshot, _SHOWN + 1, Where()):
         shown = ", ".join(f"{name}={value!r}" for name, value in key.items())
         yield Problem(delta.table.name, "duplicate key", f"More than one row has the key {shown}.")
 

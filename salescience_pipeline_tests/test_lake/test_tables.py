@@ -438,6 +438,8 @@ def test_duplicate_keys_made_by_others_are_found(tmp_path: Path) -> None:
 
     write_deltalake(tables.uri(PRICES), rows.slice(1), mode="append")
     assert tables.duplicate_keys(PRICES) == [{"source": "test", "ticker": "B", "trade_date": DAY}]
+    assert tables.duplicate_keys(PRICES, where=Where(values={"ticker": ["A"]})) == []
+    assert len(tables.duplicate_keys(PRICES, where=Where(values={"ticker": ["B"]}))) == 1
 
 
 def test_a_foreign_commit_in_between_is_noticed_and_the_write_computed_again(tmp_path: Path) -> None:
@@ -563,3 +565,45 @@ def test_provenance_alone_is_never_a_difference(tmp_path: Path) -> None:
     other = table(FACTS, [fact(1, "Assets", None, 5.0) | dict.fromkeys(("raw_sha256", "run_id", "source"), "else")])
     assert {"raw_sha256", "run_id", "source"} < set(PROVENANCE)
     assert tables.write(FACTS, other, Slice(values={"cik": ["0000000001"]})).unchanged
+
+
+def any_value(kind: pa.DataType, number: int) -> Any:
+    """A value of a column's type."""
+    if pa.types.is_list(kind):
+        return [any_value(kind.value_type, number), None]
+    if pa.types.is_timestamp(kind):
+        return NOW + dt.timedelta(microseconds=number)
+    if pa.types.is_date(kind):
+        return DAY + dt.timedelta(days=number)
+    if pa.types.is_boolean(kind):
+        return bool(number % 2)
+    return str(number) if pa.types.is_string(kind) else number
+
+
+@pytest.mark.parametrize("name", sorted(TABLES))
+def test_every_table_of_the_catalogue_can_be_written_filtered_and_read(tmp_path: Path, name: str) -> None:
+    tables, row_of = Tables(tmp_path), TABLES[name]
+    rows = [
+        {
+            field.name: None if field.nullable and number == 0 else any_value(field.type, number)
+            for field in row_of.schema
+        }
+        for number in range(3)
+    ]
+    content = pa.Table.from_pylist(rows, schema=row_of.schema)
+    assert tables.write(name, content).added == 3
+    assert tables.write(name, content).unchanged
+    assert tables.write(name, content, Slice()).unchanged
+    assert tables.schema_differences(name) == []
+    key = row_of.key[-1]
+    for row in rows:
+        found = tables.read(name, Where(values={column: [row[column]] for column in row_of.key}))
+        assert found.to_pylist() == [row]
+    assert pa.table(DeltaTable(tables.uri(name)).to_pyarrow_table()).num_rows == 3
+    with duckdb.connect() as connection:
+        connection.execute(tables.to_duckdb_view_sql(name))
+        connection.execute("set TimeZone = 'UTC'")
+        assert connection.sql(f"select count(*), count(distinct {key}) from {name}").fetchall() == [(3, 3)]
+        described = connection.sql(f"describe {name}").fetchall()
+        connection.execute(Tables(tmp_path / "empty").to_duckdb_view_sql(name))
+        assert connection.sql(f"describe {name}").fetchall() == described
