@@ -205,7 +205,7 @@ def _text_type(  # noqa: PLR0911 - one way out per type
 def _heading(block: Block) -> tuple[bool, bool]:  # noqa: PLR0911 - one way out per rule
     """Whether a piece of text is a heading, and whether that was clear."""
     text = block.text
-    if len(text) > _HEADING_MAX or not any(character.isalpha() for character in text):
+    if len(text) > _HEADING_MAX or text.lower() == text.upper():
         return False, True
     ends_sentence = text.endswith(_SENTENCE_END) and not _ITEM.match(text)
     if _ITEM.match(text) and len(text) < 150 and (block.bold or block.underlined or text.isupper() or "\n" not in text):
@@ -216,8 +216,7 @@ def _heading(block: Block) -> tuple[bool, bool]:  # noqa: PLR0911 - one way out 
         return not ends_sentence or len(text) < 80, not ends_sentence
     if (block.italic or block.underlined) and len(text) < 120 and not ends_sentence:
         return True, len(text) < 80
-    letters = sum(character.isalpha() for character in text)
-    if text.isupper() and letters >= 4 and len(text) < 120 and not ends_sentence:
+    if len(text) < 120 and not ends_sentence and text.isupper() and sum(map(str.isalpha, text)) >= 4:
         return True, block.centered
     return False, True
 

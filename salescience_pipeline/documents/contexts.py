@@ -6,7 +6,7 @@ Read from the bytes by their start tags; what does not belong here is the facts 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from types import MappingProxyType
@@ -68,37 +68,46 @@ _MEASURE = re.compile(rb"<(?:[\w.\-]+:)?(measure|unitNumerator|unitDenominator)\
 _TYPED_END = re.compile(rb"</(?:[\w.\-]+:)?typedMember\s*>")
 _COMMENT = re.compile(rb"<!--.*?-->", re.DOTALL)
 _QUOTED = re.compile(rb"""\b(dimension|scheme)\s*=\s*(?:"([^"]*)"|'([^']*)')""")
+_USUAL_SIZE = 10_000
+_NONE_TYPED: frozenset[str] = frozenset()
+_USUAL_SIZE = 10_000
+_NONE_TYPED: frozenset[str] = frozenset()
+Regions = Sequence[tuple[int, int]]
+"""Byte ranges in which contexts and units stand."""
 _NIL = re.compile(rb"""<[^<>]*?\b([\w.\-]+):nil\s*=\s*["'](?:true|1)["']""")
 
 
-def _elements(source: Source, scopes: Scopes, dead: DeadSpans, local: bytes) -> Iterator[tuple[bytes, bytes, int]]:
-    """Attributes, content and offset of every ``xbrli:<local>`` element."""
+def _elements(
+    source: Source, scopes: Scopes, dead: DeadSpans, local: bytes, regions: Regions
+) -> Iterator[tuple[str, bytes, int]]:
+    """Id, content and offset of every ``xbrli:<local>`` element inside ``regions``."""
     data = source.data
     for prefix in scopes.prefixes_of(frozenset({XBRLI})):
         name = (prefix.encode() + b":" if prefix else b"") + local
         opening = re.compile(rb"<" + re.escape(name) + rb"(\s[^<>]*)>")
         closing = re.compile(rb"</" + re.escape(name) + rb"\s*>")
-        for match in opening.finditer(data):
-            if dead.hides(match.start()) or scopes.at(match.start()).prefixes.get(prefix) != XBRLI:
-                continue
-            if match[1].endswith(b"/"):
-                continue
-            end = closing.search(data, match.end())
-            if end is not None:
-                body = data[match.end() : end.start()]
-                yield match[1], _COMMENT.sub(b"", body) if b"<!--" in body else body, match.start()
+        usual = b"</" + name + b">"
+        for first, last in regions:
+            for match in opening.finditer(data, first, last):
+                start, behind = match.span()
+                if dead.hides(start) or scopes.at(start).prefixes.get(prefix) != XBRLI or match[1][-1:] == b"/":
+                    continue
+                end = data.find(usual, behind, behind + _USUAL_SIZE)
+                if end < 0:
+                    unusual = closing.search(data, behind)
+                    if unusual is None:
+                        return
+                    end = unusual.start()
+                body = data[behind:end]
+                identifier = raw_attributes(match[1]).get(b"id", b"").decode("utf-8", "replace").strip()
+                yield identifier, _COMMENT.sub(b"", body) if b"<!--" in body else body, start
 
 
-def _identifier(raw: bytes) -> str:
-    return raw_attributes(raw).get(b"id", b"").decode("utf-8", "replace").strip()
-
-
-def read_contexts(source: Source, scopes: Scopes, dead: DeadSpans) -> dict[str, Context]:
+def read_contexts(source: Source, scopes: Scopes, dead: DeadSpans, regions: Regions) -> dict[str, Context]:
     """All contexts of the document by id; of a repeated id the first."""
     found: dict[str, Context] = {}
     reader = _ContextReader(source.encoding)
-    for raw, body, offset in _elements(source, scopes, dead, b"context"):
-        identifier = _identifier(raw)
+    for identifier, body, offset in _elements(source, scopes, dead, b"context", regions):
         if identifier not in found:
             found[identifier] = reader.read(identifier, body, scopes.at(offset))
     return found
@@ -110,6 +119,7 @@ class _ContextReader:
     def __init__(self, encoding: str) -> None:
         self.encoding = encoding
         self.texts: dict[bytes, str] = {}
+        self.periods: dict[bytes, tuple[str, str, str | None, str | None]] = {}
 
     def text(self, raw: bytes) -> str:
         known = self.texts.get(raw)
@@ -127,6 +137,35 @@ class _ContextReader:
         return known
 
     def read(self, identifier: str, body: bytes, scope: Scope) -> Context:
+        """The context with this content.
+
+        Contexts of a filing differ in their segment and repeat the rest, so what stands around it is read once.
+        """
+        opening = body.find(b"segment")
+        begin = body.rfind(b"<", 0, opening) if opening >= 0 else -1
+        closing = body.rfind(b"segment>") if begin >= 0 else -1
+        if closing <= opening or b"scenario" in body:
+            entity, scheme, start, end, dimensions, typed = self._parts(body, scope)
+        else:
+            rest = body[:begin] + body[closing:]
+            known = self.periods.get(rest)
+            if known is None:
+                known = self.periods[rest] = self._parts(rest, scope)[:4]
+            entity, scheme, start, end = known
+            dimensions, typed = self._parts(body[begin:closing], scope)[4:]
+        return Context(
+            identifier,
+            entity,
+            scheme,
+            start,
+            end,
+            MappingProxyType(dimensions),
+            frozenset(typed) if typed else _NONE_TYPED,
+        )
+
+    def _parts(
+        self, body: bytes, scope: Scope
+    ) -> tuple[str, str, str | None, str | None, dict[str, str | None], set[str]]:
         entity = scheme = ""
         start: str | None = None
         end: str | None = None
@@ -147,7 +186,7 @@ class _ContextReader:
                 axis = self.quoted(raw)
                 typed.add(axis)
                 dimensions[axis] = _typed_value(body, match, self.encoding)
-        return Context(identifier, entity, scheme, start, end, MappingProxyType(dimensions), frozenset(typed))
+        return entity, scheme, start, end, dimensions, typed
 
 
 def _typed_value(body: bytes, match: re.Match[bytes], encoding: str) -> str | None:
@@ -158,11 +197,10 @@ def _typed_value(body: bytes, match: re.Match[bytes], encoding: str) -> str | No
     return None if nil is not None else plain_text(content, encoding).strip()
 
 
-def read_units(source: Source, scopes: Scopes, dead: DeadSpans) -> dict[str, Unit]:
+def read_units(source: Source, scopes: Scopes, dead: DeadSpans, regions: Regions) -> dict[str, Unit]:
     """All units of the document by id; of a repeated id the first."""
     found: dict[str, Unit] = {}
-    for raw, body, _offset in _elements(source, scopes, dead, b"unit"):
-        identifier = _identifier(raw)
+    for identifier, body, _offset in _elements(source, scopes, dead, b"unit", regions):
         parts: dict[bytes, list[str]] = {b"unitNumerator": [], b"unitDenominator": []}
         part = parts[b"unitNumerator"]
         for local, content in _MEASURE.findall(body):

@@ -56,15 +56,16 @@ def read_facts(sources: Source | Sequence[Source]) -> FactSet:
     parts = (sources,) if isinstance(sources, Source) else tuple(sources)
     result = FactSet(parts)
     readers = [reader for index, source in enumerate(parts) if (reader := XbrlReader(source, index)).has_xbrl]
-    for reader in readers:
-        assert reader.scopes is not None
-        for context in read_contexts(reader.source, reader.scopes, reader.dead).values():
-            result.contexts.setdefault(context.id, context)
-        for unit in read_units(reader.source, reader.scopes, reader.dead).values():
-            result.units.setdefault(unit.id, unit)
-        result.schema_refs += reader.schema_refs()
     continuations: dict[str, Element] = {}
     found = [(reader, reader.elements(continuations)) for reader in readers]
+    for reader in readers:
+        assert reader.scopes is not None
+        place = (reader.source, reader.scopes, reader.dead)
+        for context in read_contexts(*place, reader.resources).values():
+            result.contexts.setdefault(context.id, context)
+        for unit in read_units(*place, reader.resources).values():
+            result.units.setdefault(unit.id, unit)
+        result.schema_refs += tuple(reader.schema_refs)
     footnotes: dict[str, list[str]] = {}
     for reader in readers:
         for fact_id, footnote_id in reader.footnote_arcs:

@@ -12,7 +12,7 @@ from salescience_pipeline.documents.grid import OpenTable
 from salescience_pipeline.documents.model import Cell
 from salescience_pipeline.documents.scan_model import Image, Paragraph, RawTable, Scan, plain
 from salescience_pipeline.documents.source import Source
-from salescience_pipeline.documents.tags import PLAIN, Op, Style, Tag, read_tag
+from salescience_pipeline.documents.tags import NOTHING, PLAIN, Op, Style, Tag, read_tag
 from salescience_pipeline.documents.text_layout import TextReader, is_typed
 
 _REMEMBERED = 30_000
@@ -28,7 +28,6 @@ _CLOSES: dict[bytes, frozenset[bytes]] = {
     b"dd": frozenset({b"dt", b"dd", b"p"}),
 }
 _LITERAL = Tag(Op.LITERAL, b"")
-_NOTHING = Tag(Op.NOTHING, b"")
 _COMMENT = Tag(Op.HIDDEN, b"!--")
 
 
@@ -66,7 +65,7 @@ class Flow:
             return _COMMENT, b""
         split = piece.find(b">") + 1
         if not split:
-            return (_LITERAL, b"<" + piece) if not piece[:1].isalpha() and piece[:1] not in b"/!?" else (_NOTHING, b"")
+            return (_LITERAL, b"<" + piece) if not piece[:1].isalpha() and piece[:1] not in b"/!?" else (NOTHING, b"")
         raw = piece[:split]
         tag = self.tags.get(raw)
         if tag is None:
@@ -76,7 +75,8 @@ class Flow:
             tag = read_tag(raw, self.encoding)
             if tag.op == Op.LITERAL:
                 return tag, b"<" + piece
-            if len(self.tags) < _REMEMBERED:
+            # Inline XBRL tags are all different and mean nothing here: remembering them would only cost memory.
+            if tag is not NOTHING and len(self.tags) < _REMEMBERED:
                 self.tags[raw] = tag
         return tag, piece[split:]
 
@@ -151,7 +151,8 @@ class Flow:
 
     def _open_block(self, tag: Tag, start: int) -> None:
         if self.cell is None:
-            self._flush(start, start)
+            if self.runs:
+                self._flush(start, start)
         elif self.cell and self.cell[-1] != _LINE_BREAK:
             self.cell.append(_LINE_BREAK)
         if tag.self_closed:
@@ -181,11 +182,15 @@ class Flow:
 
     def _close_block(self, tag: Tag, start: int, end: int) -> None:
         if self.cell is None:
-            self._flush(start, end)
+            if self.runs:
+                self._flush(start, end)
         elif self.cell and self.cell[-1] != _LINE_BREAK:
             self.cell.append(_LINE_BREAK)
         name = tag.name
-        self._close(name, inline=False)
+        if self.stack and self.stack[-1][0] == name:
+            self.style = self.stack.pop()[2]
+        else:
+            self._close(name, inline=False)
         if name == b"pre":
             self.pre = max(0, self.pre - 1)
         elif self.headings and len(name) == 2 and name[:1] == b"h":

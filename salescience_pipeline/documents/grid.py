@@ -14,7 +14,7 @@ from salescience_pipeline.documents.scan_model import RawTable, plain
 from salescience_pipeline.documents.tags import Tag, read_tag
 
 _REMEMBERED = 50_000
-_SHORT = 300
+_SHORT = 400
 _MAX_COLUMNS = 3000
 """Columns behind which spans are no longer followed; no filing has a tenth of them."""
 _HEAD = 30
@@ -111,14 +111,14 @@ class OpenTable:
 class SimpleTables:
     """Reads the simple tables of one document."""
 
-    def __init__(self, data: bytes, encoding: str, max_cells: int) -> None:
-        """Look at which complications occur in the document at all."""
+    def __init__(self, data: bytes, encoding: str, max_cells: int, *, has_comments: bool) -> None:
+        """Prepare to read the tables of ``data``, a document with or without comments behind its root tag."""
         self._data = data
         self._encoding = encoding
         self._max_cells = max_cells
-        self._has_comments = b"<!" in data[data.find(b"<table") :]
+        self._has_comments = has_comments
         self._cells: dict[bytes, Tag] = {}
-        self._empty: dict[bytes, int] = {}
+        self._known: dict[bytes, tuple[str, int, int, int]] = {}
         self._texts: dict[bytes, str] = {}
 
     @staticmethod
@@ -182,50 +182,72 @@ class SimpleTables:
             columns: state of the physical columns.
         """
         row: list[Cell] = []
-        empty = self._empty
+        known = self._known
+        column = columns.column
         for index in range(1, len(pieces)):
             piece = pieces[index]
             start = position
             position += len(piece) + 3
-            width = empty.get(piece)
-            if width is not None:
-                if columns.open_spans:
-                    columns.place(width, 1)
-                else:
-                    columns.column += width
-                continue
-            split = piece.find(b">") + 1
-            attributes = piece[:split]
-            tag = self._cells.get(attributes)
-            if tag is None:
-                if attributes.count(b'"') & 1 or not split:
+            seen = known.get(piece)
+            if seen is None:
+                seen = self._read_piece(piece)
+                if seen is None:
                     return None
-                tag = read_tag(b"td" + attributes, self._encoding)
-                if len(self._cells) < _REMEMBERED:
-                    self._cells[attributes] = tag
-            end = piece.rfind(b"</td")
-            content = piece[split : end if end >= 0 else len(piece)]
-            text = "" if tag.self_closed or tag.changes.get("hidden") else self._text(content)
-            if (end >= 0 and len(piece) - end > _HEAD and b"<th" in piece[end:]) or (
-                b"<" in content and self._is_odd(content)
-            ):
-                return None
-            column = columns.place(tag.colspan, tag.rowspan)
+            text, colspan, rowspan, end = seen
+            if columns.open_spans or rowspan > 1:
+                columns.column = column
+                place = columns.place(colspan, rowspan)
+                column = columns.column
+            else:
+                place = column
+                column += colspan
             if text:
-                stop = start + 3 + (end if end >= 0 else len(piece))
-                row.append(Cell(0, column, tag.rowspan, tag.colspan, text, False, start, stop))
-            elif tag.rowspan == 1 and len(piece) < _SHORT and len(empty) < _REMEMBERED:
-                empty[piece] = tag.colspan
+                row.append(Cell(0, place, rowspan, colspan, text, False, start, start + 3 + end))
+        columns.column = column
         return row
 
-    @staticmethod
-    def _is_odd(content: bytes) -> bool:
-        """Whether a cell holds what only the general reader understands: pictures and hidden text."""
-        return b"<img" in content or (b"none" in content and b"display" in content)
+    def _read_piece(self, piece: bytes) -> tuple[str, int, int, int] | None:
+        """Text, spans and end of the content of a cell; None when the cell needs the general reader.
+
+        Args:
+            piece: the bytes from behind ``<td`` up to the next cell.
+        """
+        split = piece.find(b">") + 1
+        attributes = piece[:split]
+        tag = self._cells.get(attributes)
+        if tag is None:
+            if attributes.count(b'"') & 1 or not split:
+                return None
+            tag = read_tag(b"td" + attributes, self._encoding)
+            if len(self._cells) < _REMEMBERED:
+                self._cells[attributes] = tag
+        end = piece.rfind(b"</td")
+        if end < 0:
+            end = len(piece)
+        elif len(piece) - end > _HEAD and b"<th" in piece[end:]:
+            return None
+        text = ""
+        if not tag.self_closed and "hidden" not in tag.changes:
+            content = piece[split:end]
+            if b"display" in content and b"none" in content:
+                return None
+            text = self._text(content)
+            if not text and b"<img" in content:
+                return None
+        seen = (text, tag.colspan, tag.rowspan, end)
+        # Padding, currency signs and brackets repeat; sentences and numbers do not.
+        if len(text) < 3 and len(piece) < _SHORT and len(self._known) < _REMEMBERED:
+            self._known[piece] = seen
+        return seen
 
     def _text(self, content: bytes) -> str:
         """What a cell shows, on one line."""
-        if b"<" in content:
+        tags = content.count(b"<")
+        if tags == 2 and b"<br" not in content:
+            content = (
+                content[content.find(b">") + 1 : content.rfind(b"<")] if content[:1] == b"<" else _TAG.sub(b"", content)
+            )
+        elif tags:
             if b"<br" in content or content.count(b"</div") + content.count(b"</p") > 1:
                 content = _BREAKING.sub(_BREAK, content)
             content = _TAG.sub(b"", content)

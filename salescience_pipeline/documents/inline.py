@@ -16,6 +16,7 @@ from salescience_pipeline.documents.xmltext import REST_OF_TAG, raw_attributes
 
 _FACTS = frozenset({b"nonFraction", b"nonNumeric", b"fraction"})
 _RANGED = _FACTS | {b"continuation", b"footnote", b"exclude", b"hidden", b"numerator", b"denominator"}
+_NOTED = frozenset({b"relationship", b"resources", b"references"})
 _NOT_KEPT = frozenset({b"hidden", b"exclude"})
 _MAX_NESTING = 500
 _INSTANCE_ELEMENT = re.compile(
@@ -62,6 +63,7 @@ class XbrlReader:
         self.source = source
         self.index = index
         self.problems: list[Problem] = []
+        self.schema_refs: list[str] = []
         self.footnotes: list[Element] = []
         self.footnote_arcs: list[tuple[str, str]] = []
         """(id of a fact, id of its footnote)."""
@@ -70,7 +72,9 @@ class XbrlReader:
         maybe_inline = source.kind in (Kind.XHTML, Kind.HTML, Kind.XML) and b"/inlineXBRL" in source.data
         self.scopes = Scopes(source) if maybe_inline or self.is_instance else None
         self.inline_prefixes = self.scopes.prefixes_of(IX) if self.scopes is not None and maybe_inline else ()
-        self.dead = DeadSpans(source.data if self.has_xbrl else b"")
+        self.dead = DeadSpans(source.data, source.first_marked) if self.has_xbrl else DeadSpans(b"")
+        self.resources: list[tuple[int, int]] = []
+        """Where contexts and units stand; known once the elements have been read."""
 
     @property
     def has_xbrl(self) -> bool:
@@ -81,9 +85,11 @@ class XbrlReader:
         """Remember why something is not a fact."""
         self.problems.append(Problem(reason, message, start, self.index))
 
-    def schema_refs(self) -> tuple[str, ...]:
-        """The taxonomies that the document says it is written against."""
-        return tuple(match[1].decode("utf-8", "replace") for match in _SCHEMA_REF.finditer(self.source.data))
+    def _references(self, start: int) -> None:
+        """Remember the taxonomies that the document says it is written against."""
+        end = self.source.data.find(b":references", start)
+        for match in _SCHEMA_REF.finditer(self.source.data, start, end if end >= 0 else len(self.source.data)):
+            self.schema_refs.append(match[1].decode("utf-8", "replace"))
 
     def elements(self, continuations: dict[str, Element]) -> list[Element]:
         """The fact elements in document order; continuations are added to the shared map.
@@ -97,26 +103,33 @@ class XbrlReader:
         prefixes = b"|".join(re.escape(prefix.encode()) for prefix in self.inline_prefixes)
         self.dropped = re.compile(rb"</?(?:" + prefixes + rb"):")
         pattern = re.compile(rb"<(/?)(?:" + prefixes + rb"):([A-Za-z]++)(" + REST_OF_TAG + rb")>")
-        has_dead = bool(self.dead.ends) and self.dead.ends[-1] > self.source.root[2]
+        has_dead = bool(self.dead.ends)
         found: list[Element] = []
         stack: list[Element] = []
         hidden = 0
         for match in pattern.finditer(self.source.data):
             closing, local, raw = match.groups()
             start, end = match.span()
-            if local not in _RANGED and local != b"relationship":
+            if local not in _RANGED and local not in _NOTED:
                 continue
             if has_dead and self.dead.hides(start):
                 continue
             if closing:
-                if local == b"relationship":
+                if local in _NOTED:
+                    if local == b"resources" and self.resources:
+                        self.resources[-1] = (self.resources[-1][0], start)
                     continue
                 hidden -= local == b"hidden" and hidden > 0
                 self._close(stack, local, start, end)
                 continue
             attributes = raw_attributes(raw)
-            if local == b"relationship":
-                self._arcs(attributes)
+            if local in _NOTED:
+                if local == b"relationship":
+                    self._arcs(attributes)
+                elif local == b"resources":
+                    self.resources.append((end, len(self.source.data)))
+                elif local == b"references":
+                    self._references(end)
                 continue
             element = Element(local, attributes, start, end, self.index, hidden > 0)
             if raw[-1:] == b"/":
@@ -171,6 +184,8 @@ class XbrlReader:
     def _instance(self) -> list[Element]:
         """The facts of a plain instance: every element that refers to a context."""
         data = self.source.data
+        self.resources.append((0, len(data)))
+        self._references(0)
         found: list[Element] = []
         for match in _INSTANCE_ELEMENT.finditer(data):
             if self.dead.hides(match.start()):

@@ -45,7 +45,7 @@ class Scopes:
         self._starts: list[int] = []
         self._regions: list[tuple[int, Scope]] = []
         data = source.data
-        if _DECLARES.search(data, behind) is not None:
+        if any(self._declaring_tags(data, behind)):
             self._read_regions(source, behind)
 
     def _read_regions(self, source: Source, behind: int) -> None:
@@ -130,11 +130,10 @@ def _element_ends(data: bytes, tags: list[re.Match[bytes]]) -> dict[int, int]:
 class DeadSpans:
     """Comments, CDATA sections and processing instructions: bytes in which a tag is not a tag."""
 
-    def __init__(self, data: bytes) -> None:
-        """Find them all, front to back."""
+    def __init__(self, data: bytes, position: int = 0) -> None:
+        """Find them all from ``position`` on, front to back."""
         self.starts: list[int] = []
         self.ends: list[int] = []
-        position = 0
         while (match := _DEAD.search(data, position)) is not None:
             start = match.start()
             for opening, closing in _DEAD_END.items():

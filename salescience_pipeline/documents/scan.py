@@ -46,7 +46,7 @@ class Scanner(Flow):
             position = size
         self._text(data[:position], 0)
         if SimpleTables.possible(data):
-            simple = SimpleTables(data, self.encoding, limits.max_cells)
+            simple = SimpleTables(data, self.encoding, limits.max_cells, has_comments=self.source.first_marked < size)
             while (table := data.find(b"<table", position)) >= 0:
                 limits.check(deadline)
                 inner = data.find(b"<table", table + 6)
@@ -150,6 +150,13 @@ class Scanner(Flow):
                         self._text(self.data[following:behind], following)
                     return behind
                 text = self.data[following:position] if following >= 0 else b""
+            elif op == 3:  # Op.BLOCK_OPEN
+                if tag.break_before:
+                    self._structure(op, tag, start, position - len(text))
+                else:
+                    self._open_block(tag, start)
+            elif op == 4:  # Op.BLOCK_CLOSE
+                self._close_block(tag, start, position - len(text))
             elif op:
                 self._structure(op, tag, start, position - len(text))
             if text:

@@ -97,6 +97,9 @@ class Scan:
 
 def plain(raw: bytes, encoding: str) -> str:
     """The text of joined runs as a browser shows it; line breaks become newlines, empty lines at the ends go."""
+    if b"&" in raw:
+        # Half of all references in a filing are this one; resolving references one by one is slow.
+        raw = raw.replace(b"&#160;", b" ")
     text = raw.decode(encoding, "replace")
     if "&" in text:
         text = html.unescape(text)

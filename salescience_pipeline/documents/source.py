@@ -151,6 +151,12 @@ class Source:
         return self.data[start:end].decode(self.encoding, "replace")
 
     @cached_property
+    def first_marked(self) -> int:
+        """Offset of the first comment, CDATA section or instruction behind the root tag; the size when there is none."""
+        match = _MARKED.search(self.data, self.root[2])
+        return match.start() if match is not None else len(self.data)
+
+    @cached_property
     def root(self) -> tuple[str, dict[str, str], int]:
         """The root element: its local name in lower case, its attributes as written, the offset behind its tag."""
         position = _skip_prolog(self.data)
@@ -160,6 +166,8 @@ class Source:
         attributes = parse_attributes(match[3], self.encoding)
         return match[2].decode("ascii", "replace").lower(), attributes, match.end()
 
+
+_MARKED = re.compile(rb"<[!?]")
 
 _ATTRIBUTE = re.compile(rb"""([A-Za-z_:][\w:.\-]*)\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s"'>]+))""")
 

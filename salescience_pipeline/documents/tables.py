@@ -46,17 +46,25 @@ _CURRENCIES = (
 )
 
 
+_MONEY_WORD = re.compile("[\u20ac\u00a3\u00a5]|[Dd]ollar|[Ee]uro|[Yy]en|[Ff]ranc|[Ss]terling|[Rr]enminbi|[A-Z]{3}")
+
+
 def read_scale(text: str) -> int | None:
     """What ``text`` says numbers are to be multiplied by: 1000000 for "(in millions, except per share)"."""
-    match = _SCALE.search(text)
+    folded = text.lower()
+    if "illion" not in folded and "housand" not in folded and "000" not in folded:
+        return None
+    match = _SCALE.search(folded)
     if match is None:
         return None
-    word = next(group for group in match.groups() if group is not None).lower()
+    word = next(group for group in match.groups() if group is not None)
     return _SCALES.get(word.rstrip("s") if word != "000" else word)
 
 
 def read_currency(text: str) -> str | None:
     """ISO code of the first currency that ``text`` names by sign or word."""
+    if "$" not in text and _MONEY_WORD.search(text) is None:
+        return None
     for pattern, code in _CURRENCIES:
         if pattern.search(text):
             return code
@@ -194,16 +202,21 @@ def _header_rows(rows: Sequence[Sequence[Cell]], style_of: Callable[[Cell], Styl
     return 1 if marked and len(rows) > 1 else 0
 
 
+def _counts(text: str, index: int, cells: int) -> bool:
+    """Whether a cell shows a value and not a label, a year or a date."""
+    if is_dash(text):
+        return index > 0 or cells == 1
+    if is_year(text) or shown_number(text) is None:
+        return False
+    return index > 0 or cells == 1 or len(text) > 2
+
+
 def _shows_value(row: Sequence[Cell]) -> bool:
     """Whether a row shows a number that is not part of a date or a year."""
     values = 0
     for index, cell in enumerate(row):
         text = cell.text
-        if index == 0 and len(row) > 1 and not _is_value(text):
-            continue
-        if is_year(text) or _PERIOD_WORDS.search(text):
-            continue
-        if is_dash(text) or (shown_number(text) is not None and (index > 0 or len(row) == 1 or len(text) > 2)):
+        if not text[-1:].isalpha() and _counts(text, index, len(row)):
             values += 1
     return values > 0
 

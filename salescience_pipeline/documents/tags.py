@@ -92,6 +92,9 @@ class Tag:
         return merged
 
 
+NOTHING = Tag(Op.NOTHING, b"")
+"""What every tag that means nothing for the layout shares."""
+
 _NAME = re.compile(rb"/?([A-Za-z][A-Za-z0-9:_.\-]*)")
 _INLINE = frozenset(
     b"span font b strong i em u ins a big small sup sub tt code abbr cite label s strike del q acronym kbd var".split()
@@ -151,7 +154,7 @@ def read_tag(raw: bytes, encoding: str) -> Tag:
     elif local.endswith(b":header") and not closing:
         return Tag(Op.HIDDEN, b"header")
     else:
-        return Tag(Op.NOTHING, local)
+        return NOTHING
     tag = Tag(op, local)
     if closing or op == Op.HIDDEN:
         return tag
