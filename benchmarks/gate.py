@@ -108,7 +108,7 @@ def main() -> None:
         table.add_column(column.replace("_", " "), justify="left" if column in ("store", "kind") else "right")
     for row in runs:
         table.add_row(*(str(row[column]) for column in columns))
-    Console().print(table)
+    Console(width=110).print(table)
     print(json.dumps({"runs": runs}))
 
 
