@@ -43,10 +43,27 @@ class Child:
     starts: list[float] = field(default_factory=list)
 
 
-def _free_port() -> int:
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True
+
+
+def _stable_port(note: Path) -> int:
+    """A free port, the same as last time where that is possible: Dagster files ticks of sensors under the server's address."""
+    with contextlib.suppress(OSError, ValueError):
+        last = int(note.read_text())
+        if _is_free(last):
+            return last
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+        port = int(probe.getsockname()[1])
+    note.write_text(str(port))
+    return port
 
 
 def stack(environment: Mapping[str, str], *, port: int, folder: Path) -> list[Child]:
@@ -55,17 +72,13 @@ def stack(environment: Mapping[str, str], *, port: int, folder: Path) -> list[Ch
     Raises:
         SettingsError: when the port of the UI is taken.
     """
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError as error:
-            raise SettingsError(f"Port {port} is taken; choose another with --port.") from error
+    if not _is_free(port):
+        raise SettingsError(f"Port {port} is taken; choose another with --port.")
     folder.mkdir(parents=True, exist_ok=True)
     python = sys.executable
     children, servers = [], []
     for location, module in _LOCATIONS.items():
-        grpc_port = _free_port()
+        grpc_port = _stable_port(folder / f"{location}.port")
         command = [python, "-m", "dagster", "api", "grpc", "-m", module, "-h", "127.0.0.1", "-p", str(grpc_port)]
         command += ["--location-name", location]
         children.append(Child(location, command, environment, folder / f"{location}.log"))

@@ -18,6 +18,11 @@ POOL = "duckdb"
 BUILD_ENV = "SALESCIENCE_WAREHOUSE_BUILD"
 
 
+FOLLOW = dg.AutomationCondition.eager().without(~dg.AutomationCondition.any_deps_missing())
+"""Rebuild when something upstream is new. ``eager`` alone would wait for every partition upstream, and one ticker that no
+provider knows would hold up the marts for ever."""
+
+
 class Translator(DagsterDbtTranslator):
     """Names, groups and kinds of dbt's models as Dagster shows them."""
 
@@ -39,7 +44,7 @@ class Translator(DagsterDbtTranslator):
             group_name="marts" if mart else "staging",
             kinds={"dbt", "duckdb", "table" if mart else "view"},
             owners=["team:data-platform"],
-            automation_condition=dg.AutomationCondition.eager() if mart else None,
+            automation_condition=FOLLOW,
         )
 
 
