@@ -14,7 +14,7 @@ from itertools import pairwise
 from salescience_pipeline.documents.model import Block, BlockType, Cell, Layout, Link
 from salescience_pipeline.documents.numbers import is_dash, shown_number
 from salescience_pipeline.documents.scan_model import Image, Paragraph, RawTable, Scan
-from salescience_pipeline.documents.tables import joined_rows, read_currency, read_scale, read_table
+from salescience_pipeline.documents.tables import currency_sign, joined_rows, read_currency, read_scale, read_table
 
 _BULLET = re.compile(
     r"(?:[\u2022\u25cf\u25e6\u25aa\u25ab\u25a0\u25a1\u2610\u2611\u2612\u2043\u2219\u27a2\u2756\u2713\u2714\uf0b7\uf0a7\u00b7\u25cb\u25c6]|[-\u2013\u2014*](?=\s))\s*"
@@ -41,6 +41,7 @@ _SEE_NOTES = re.compile(
 )
 _DIGITS = re.compile(r"[0-9]+")
 _HEADING_MAX = 250
+_SENTENCES_MAX = 600
 _FURNITURE_MAX = 160
 _SENTENCE_END = (".", ";", ",")
 
@@ -144,10 +145,11 @@ class BlockBuilder:
                 if other.type not in (BlockType.HEADER, BlockType.FOOTER, BlockType.PAGE_NUMBER)
             ]
             head = " ".join(cell.text for cell in table.cells[:40] if cell.row <= table.header_rows)
-            words = [head, *(other.text for other in reversed(near) if len(other.text) < 1500)]
+            words = [head, *(other.text for other in reversed(near) if len(other.text) < _SENTENCES_MAX)]
             table.scale = next((scale for text in words if (scale := read_scale(text)) is not None), None)
-            body = " ".join(cell.text for cell in table.cells[:80] if cell.row >= table.header_rows)
-            table.currency = next((code for text in (head, body, *words[1:]) if (code := read_currency(text))), None)
+            table.currency = next((code for text in words if (code := read_currency(text))), None) or currency_sign(
+                " ".join(cell.text for cell in table.cells[:80] if cell.row >= table.header_rows)
+            )
             table.caption = next((other.text for other in reversed(near) if _names(other)), "")[:300]
             above = []
 

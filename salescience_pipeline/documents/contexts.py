@@ -70,8 +70,6 @@ _COMMENT = re.compile(rb"<!--.*?-->", re.DOTALL)
 _QUOTED = re.compile(rb"""\b(dimension|scheme)\s*=\s*(?:"([^"]*)"|'([^']*)')""")
 _USUAL_SIZE = 10_000
 _NONE_TYPED: frozenset[str] = frozenset()
-_USUAL_SIZE = 10_000
-_NONE_TYPED: frozenset[str] = frozenset()
 Regions = Sequence[tuple[int, int]]
 """Byte ranges in which contexts and units stand."""
 _NIL = re.compile(rb"""<[^<>]*?\b([\w.\-]+):nil\s*=\s*["'](?:true|1)["']""")

@@ -99,7 +99,7 @@ class XbrlReader:
         """
         return self._inline(continuations) if self.inline_prefixes else self._instance()
 
-    def _inline(self, continuations: dict[str, Element]) -> list[Element]:
+    def _inline(self, continuations: dict[str, Element]) -> list[Element]:  # noqa: C901, PLR0912 - one pass over all tags
         prefixes = b"|".join(re.escape(prefix.encode()) for prefix in self.inline_prefixes)
         self.dropped = re.compile(rb"</?(?:" + prefixes + rb"):")
         pattern = re.compile(rb"<(/?)(?:" + prefixes + rb"):([A-Za-z]++)(" + REST_OF_TAG + rb")>")

@@ -32,21 +32,31 @@ _SCALE = re.compile(
     re.IGNORECASE,
 )
 _SCALES = {"thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12, "000": 10**3}
-_CURRENCIES = (
-    (re.compile(r"US\$|U\.S\. dollars?|\bUSD\b", re.IGNORECASE), "USD"),
-    (re.compile(r"C\$|\bCAD\b|Canadian dollars?", re.IGNORECASE), "CAD"),
-    (re.compile(r"HK\$|\bHKD\b"), "HKD"),
-    (re.compile(r"A\$|\bAUD\b"), "AUD"),
-    (re.compile(r"\bRMB\b|\bCNY\b|renminbi", re.IGNORECASE), "CNY"),
-    (re.compile(r"\u20ac|\bEUR\b|\beuros?\b", re.IGNORECASE), "EUR"),
-    (re.compile(r"\u00a3|\bGBP\b|pounds sterling", re.IGNORECASE), "GBP"),
-    (re.compile(r"\u00a5|\bJPY\b|\byen\b", re.IGNORECASE), "JPY"),
-    (re.compile(r"\bCHF\b|Swiss francs?", re.IGNORECASE), "CHF"),
-    (re.compile(r"\$"), "USD"),
+_SIGNS = (
+    ("HK$", "HKD"),
+    ("NT$", "TWD"),
+    ("US$", "USD"),
+    ("C$", "CAD"),
+    ("A$", "AUD"),
+    ("R$", "BRL"),
+    ("$", "USD"),
+    ("\u20ac", "EUR"),
+    ("\u00a3", "GBP"),
+    ("\u00a5", "JPY"),
 )
-
-
-_MONEY_WORD = re.compile("[\u20ac\u00a3\u00a5]|[Dd]ollar|[Ee]uro|[Yy]en|[Ff]ranc|[Ss]terling|[Rr]enminbi|[A-Z]{3}")
+_WORDS = {
+    "u.s. dollar": "USD",
+    "us dollar": "USD",
+    "canadian dollar": "CAD",
+    "renminbi": "CNY",
+    "euro": "EUR",
+    "pounds sterling": "GBP",
+    "yen": "JPY",
+    "swiss franc": "CHF",
+    **{code.lower(): code for code in ("USD", "CAD", "HKD", "AUD", "CNY", "EUR", "GBP", "JPY", "CHF")},
+    "rmb": "CNY",
+}
+_WORD = re.compile(rf"\b({'|'.join(map(re.escape, _WORDS))})s?\b", re.IGNORECASE)
 
 
 def read_scale(text: str) -> int | None:
@@ -62,11 +72,15 @@ def read_scale(text: str) -> int | None:
 
 
 def read_currency(text: str) -> str | None:
-    """ISO code of the first currency that ``text`` names by sign or word."""
-    if "$" not in text and _MONEY_WORD.search(text) is None:
-        return None
-    for pattern, code in _CURRENCIES:
-        if pattern.search(text):
+    """ISO code of the currency that ``text`` names, by word or else by sign."""
+    match = _WORD.search(text)
+    return _WORDS[match[1].lower()] if match is not None else currency_sign(text)
+
+
+def currency_sign(text: str) -> str | None:
+    """ISO code of the first currency sign in ``text``; a bare "$" is the US dollar."""
+    for sign, code in _SIGNS:
+        if sign in text:
             return code
     return None
 
