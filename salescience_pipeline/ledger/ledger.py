@@ -14,12 +14,16 @@ from sqlalchemy import Engine, select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
+from salescience_pipeline.ledger.audit_log import AuditLog
 from salescience_pipeline.ledger.completeness import Completeness
+from salescience_pipeline.ledger.dispatch import Dispatch
 from salescience_pipeline.ledger.engine import make_engine, reading
 from salescience_pipeline.ledger.errors import LedgerError
 from salescience_pipeline.ledger.gate_store import PostgresGateStore, SqliteGateStore, gate_store
+from salescience_pipeline.ledger.jobs import Jobs
 from salescience_pipeline.ledger.migrate import upgrade
 from salescience_pipeline.ledger.models import ProviderGate
+from salescience_pipeline.ledger.organizations import Organizations
 from salescience_pipeline.ledger.watchlist import Watchlist
 
 
@@ -49,6 +53,10 @@ class Ledger:
         self.gate_store: SqliteGateStore | PostgresGateStore = gate_store(engine)
         self.watchlist = Watchlist(engine)
         self.completeness = Completeness(engine)
+        self.organizations = Organizations(engine)
+        self.jobs = Jobs(engine)
+        self.dispatch = Dispatch(engine)
+        self.audit = AuditLog(engine)
 
     @classmethod
     def open(cls, url: str) -> Self:

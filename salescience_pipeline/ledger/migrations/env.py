@@ -5,12 +5,12 @@ from __future__ import annotations
 from alembic import context
 from sqlalchemy import Connection
 
-from salescience_pipeline.ledger.models import Base
+from salescience_pipeline.ledger.service_models import Job
 
 connection: Connection = context.config.attributes["connection"]
 context.configure(
     connection=connection,
-    target_metadata=Base.metadata,
+    target_metadata=Job.metadata,
     compare_type=True,
     # Our SQLite engine begins real transactions, so a half-applied revision cannot be left behind there either.
     transactional_ddl=True,

@@ -1,0 +1,155 @@
+"""The audit: who did what, one hash chain per organisation.
+
+Each entry's digest covers its own fields and the digest of the entry before it, so an entry that was edited, removed,
+inserted or moved breaks the chain at its place. The newest digest can be noted elsewhere (``head``): it also shows that
+the tail was cut off.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Engine, RowMapping, func, insert, select, text
+
+from salescience_pipeline.identifiers import OrganizationId
+from salescience_pipeline.ledger.scoping import looking, writing
+from salescience_pipeline.ledger.service_models import AuditEntry
+
+GENESIS = "0" * 64
+"""What stands before the first entry."""
+_LOCK = 0x5A1EA
+_FIELDS = ("organization_id", "seq", "at", "actor", "action", "target", "request_id", "detail", "prev_hash")
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a check of one organisation's chain found."""
+
+    organization_id: str
+    entries: int
+    head: str
+    broken_at: int | None
+    reason: str | None
+
+
+def _utc_now() -> dt.datetime:
+    return dt.datetime.now(dt.UTC)
+
+
+def _digest(values: Mapping[str, Any]) -> str:
+    """Over a canonical list, so that no two different entries have the same bytes."""
+    moment: dt.datetime = values["at"]
+    listed = [moment.astimezone(dt.UTC).isoformat() if name == "at" else values[name] for name in _FIELDS]
+    return hashlib.sha256(json.dumps(listed, ensure_ascii=False, separators=(",", ":")).encode()).hexdigest()
+
+
+def append(
+    connection: Connection,
+    organization: OrganizationId,
+    *,
+    at: dt.datetime,
+    actor: str,
+    action: str,
+    target: str,
+    request_id: str,
+    detail: Mapping[str, Any] | None = None,
+) -> str:
+    """Add an entry inside a transaction that is under way; returns its digest."""
+    if connection.dialect.name == "postgresql":
+        # One at a time per organisation, or two entries would follow the same one.
+        connection.execute(
+            text("SELECT pg_advisory_xact_lock(:space, hashtext(:organization))"),
+            {"space": _LOCK, "organization": str(organization)},
+        )
+    last = connection.execute(
+        select(AuditEntry.seq, AuditEntry.hash)
+        .where(AuditEntry.organization_id == str(organization))
+        .order_by(AuditEntry.seq.desc())
+        .limit(1)
+    ).first()
+    values: dict[str, Any] = {
+        "organization_id": str(organization),
+        "seq": last.seq + 1 if last else 1,
+        "at": at,
+        "actor": actor[:127],
+        "action": action[:63],
+        "target": target[:200],
+        "request_id": request_id[:64],
+        "detail": json.dumps(dict(detail or {}), sort_keys=True, ensure_ascii=False),
+        "prev_hash": last.hash if last else GENESIS,
+    }
+    values["hash"] = _digest(values)
+    connection.execute(insert(AuditEntry).values(**values))
+    return str(values["hash"])
+
+
+class AuditLog:
+    """The audit of all organisations."""
+
+    def __init__(self, engine: Engine, *, clock: Callable[[], dt.datetime] = _utc_now) -> None:
+        """Use the migrated database behind ``engine``."""
+        self._engine, self._clock = engine, clock
+
+    def record(
+        self,
+        organization: OrganizationId,
+        *,
+        actor: str,
+        action: str,
+        target: str,
+        request_id: str,
+        detail: Mapping[str, Any] | None = None,
+    ) -> str:
+        """Add one entry in a transaction of its own; returns its digest."""
+        with writing(self._engine, organization) as connection:
+            return append(
+                connection, organization, at=self._clock(), actor=actor, action=action, target=target,
+                request_id=request_id, detail=detail,
+            )  # fmt: skip
+
+    def entries(self, organization: OrganizationId, *, limit: int = 100) -> list[dict[str, Any]]:
+        """The newest entries, newest first."""
+        query = select(AuditEntry).where(AuditEntry.organization_id == str(organization))
+        with looking(self._engine, organization) as connection:
+            rows = connection.execute(query.order_by(AuditEntry.seq.desc()).limit(limit)).mappings().all()
+        return [dict(row) for row in rows]
+
+    def verify(self, *, heads: Mapping[str, str] | None = None) -> list[Verdict]:
+        """Read every chain through.
+
+        Args:
+            heads: Digests noted earlier, by organisation: each must still stand in its chain.
+        """
+        noted = dict(heads or {})
+        with looking(self._engine, None) as connection:
+            found: Sequence[str] = connection.scalars(select(func.distinct(AuditEntry.organization_id))).all()
+            return [self._chain(connection, name, noted.get(name)) for name in sorted({*found, *noted})]
+
+    def _chain(self, connection: Connection, organization: str, noted: str | None) -> Verdict:
+        before, count, seen_noted = GENESIS, 0, noted is None
+        query = select(AuditEntry).where(AuditEntry.organization_id == organization).order_by(AuditEntry.seq)
+        for row in connection.execute(query.execution_options(yield_per=1_000)).mappings():
+            count += 1
+            reason = _fault(row, count, before)
+            if reason is not None:
+                return Verdict(organization, count, before, row["seq"], reason)
+            before = row["hash"]
+            seen_noted = seen_noted or before == noted
+        if not seen_noted:
+            return Verdict(organization, count, before, count + 1, "the entry that was noted as the newest is gone")
+        return Verdict(organization, count, before, None, None)
+
+
+def _fault(row: RowMapping, expected: int, before: str) -> str | None:
+    if row["seq"] != expected:
+        return f"entry {expected} is missing"
+    if row["prev_hash"] != before:
+        return "it does not follow the entry before it"
+    if row["hash"] != _digest(dict(row)):
+        return "its fields were changed"
+    return None

@@ -1,0 +1,282 @@
+"""From pending sources to runs, as far as the ledger is concerned: which chunk is next, who works on it, who died.
+
+A chunk is what one run does. It goes waiting -> sent (the sensor asked Dagster for a run) -> running (the run claimed it)
+-> over; a dead run's chunk becomes waiting again under the next run key, three times at most. What does not belong here:
+Dagster (``orchestration.submissions`` asks it), and what a run does.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import Counter, defaultdict, deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from sqlalchemy import Connection, Engine, delete, func, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from salescience_pipeline.identifiers import OrganizationId
+from salescience_pipeline.ledger.job_model import JobView
+from salescience_pipeline.ledger.job_rows import tell
+from salescience_pipeline.ledger.job_rules import SourceStatus
+from salescience_pipeline.ledger.jobs import Jobs, utc_now
+from salescience_pipeline.ledger.scoping import looking, writing
+from salescience_pipeline.ledger.service_models import Job, JobSource, RunChunk, RunHeartbeat
+
+MAX_ATTEMPTS = 3
+"""Runs that a chunk may use up before its sources fail."""
+SENT_AGAIN_AFTER = dt.timedelta(seconds=60)
+"""A chunk that was sent and that no run claimed is sent again; Dagster starts a run key once, however often it is asked."""
+HEARTBEAT_SECONDS = 10.0
+DEAD_AFTER = dt.timedelta(seconds=35)
+"""Three missed beats and a half."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """What one run does: at most 25 tickers of one provider, for one job."""
+
+    run_key: str
+    organization_id: OrganizationId
+    job_id: str
+    provider: str
+    tickers: tuple[str, ...]
+    attempt: int
+    priority: int
+    status: str
+    run_id: str | None
+    request_id: str = ""
+    user_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Beat:
+    """The last sign of life of a run."""
+
+    run_id: str
+    worker_id: str
+    at: dt.datetime
+    status: str
+    jobs_processed: int
+    memory_usage: int
+
+
+def fair(waiting: Sequence[Chunk], in_flight: Mapping[str, int], slots: int) -> list[Chunk]:
+    """Which of ``waiting`` go next: higher priority first, and within one priority in turns.
+
+    The turn goes to the organisation with the least in flight, so that one with 500 chunks delays another's single one
+    by no more than what runs already.
+    """
+    flying = Counter(in_flight)
+    chosen: list[Chunk] = []
+    for priority in sorted({chunk.priority for chunk in waiting}, reverse=True):
+        queues: dict[str, deque[Chunk]] = defaultdict(deque)
+        for chunk in waiting:
+            if chunk.priority == priority:
+                queues[chunk.organization_id].append(chunk)
+        while queues and len(chosen) < slots:
+            name = min(queues, key=lambda organization: (flying[organization], organization))
+            chosen.append(queues[name].popleft())
+            flying[name] += 1
+            if not queues[name]:
+                del queues[name]
+    return chosen
+
+
+class Dispatch:
+    """The chunks and heartbeats of all organisations."""
+
+    def __init__(self, engine: Engine, *, clock: Callable[[], dt.datetime] = utc_now) -> None:
+        """Use the migrated database behind ``engine``."""
+        self._engine, self._clock = engine, clock
+        self._jobs = Jobs(engine, clock=clock)
+
+    # -- the sensor's side ------------------------------------------------------------------------------------------
+    def pick(self, *, window: int) -> list[Chunk]:
+        """Mark the next chunks as sent and return them, with those that were sent and never claimed.
+
+        Args:
+            window: Chunks that may be sent or running at once; what is beyond stays here, where it can be overtaken.
+        """
+        now = self._clock()
+        with writing(self._engine, None) as connection:
+            flying = connection.execute(
+                select(RunChunk.organization_id, func.count())
+                .where(RunChunk.status.in_(("sent", "running", "cancelling")))
+                .group_by(RunChunk.organization_id)
+            ).all()
+            in_flight = {name: count for name, count in flying}  # noqa: C416 - rows are no pairs for the type checker
+            slots = max(window - sum(in_flight.values()), 0)
+            chosen = fair(self._heads(connection, slots), in_flight, slots) if slots else []
+            keys = [chunk.run_key for chunk in chosen]
+            connection.execute(update(RunChunk).where(RunChunk.run_key.in_(keys)).values(status="sent", updated_at=now))
+            stale = select(RunChunk, Job.request_id, Job.user_id).join(*_job())
+            stale = stale.where(RunChunk.status == "sent", RunChunk.updated_at < now - SENT_AGAIN_AFTER)
+            again = [_chunk(row) for row in connection.execute(stale.limit(window)).mappings()]
+        return [*again, *(replace(chunk, status="sent") for chunk in chosen)]
+
+    @staticmethod
+    def _heads(connection: Connection, slots: int) -> list[Chunk]:
+        """The first ``slots`` waiting chunks of every organisation and priority."""
+        place = (
+            func.row_number()
+            .over(
+                partition_by=(RunChunk.organization_id, RunChunk.priority),
+                order_by=(RunChunk.created_at, RunChunk.run_key),
+            )
+            .label("place")
+        )
+        ranked = select(RunChunk.run_key, place).where(RunChunk.status == "waiting").subquery()
+        query = (
+            select(RunChunk, Job.request_id, Job.user_id)
+            .join(ranked, ranked.c.run_key == RunChunk.run_key)
+            .join(*_job())
+            .where(ranked.c.place <= slots)
+            .order_by(RunChunk.created_at, RunChunk.run_key)
+        )
+        return [_chunk(row) for row in connection.execute(query).mappings()]
+
+    def open_chunks(self) -> list[tuple[Chunk, Beat | None]]:
+        """Chunks that a run should be working on, each with the run's last sign of life."""
+        with looking(self._engine, None) as connection:
+            query = select(RunChunk, Job.request_id, Job.user_id).join(*_job())
+            query = query.where(RunChunk.status.in_(("sent", "running", "cancelling")))
+            chunks = [_chunk(row) for row in connection.execute(query).mappings()]
+            runs = [chunk.run_id for chunk in chunks if chunk.run_id is not None]
+            rows = connection.execute(select(RunHeartbeat).where(RunHeartbeat.run_id.in_(runs))).mappings()
+            beats = {row["run_id"]: Beat(**{name: row[name] for name in Beat.__slots__}) for row in rows}
+        return [(chunk, beats.get(chunk.run_id or "")) for chunk in chunks]
+
+    def requeue(self, chunk: Chunk, *, reason: str) -> bool:
+        """Take a chunk away from its dead run: waiting again, or failed after three attempts. False if it moved on itself."""
+        now = self._clock()
+        again = chunk.attempt < MAX_ATTEMPTS
+        prefix, _, attempt = chunk.run_key.rpartition(":")
+        with writing(self._engine, None) as connection:
+            if not self._is_open(connection, chunk):
+                return False
+            values: dict[str, Any] = {"status": "over", "updated_at": now}
+            if again:
+                values = {
+                    "run_key": f"{prefix}:{int(attempt) + 1}", "attempt": chunk.attempt + 1, "status": "waiting",
+                    "run_id": None, "updated_at": now,
+                }  # fmt: skip
+            connection.execute(update(RunChunk).where(RunChunk.run_key == chunk.run_key).values(**values))
+            sources: dict[str, Any] = {"status": SourceStatus.PENDING.value, "run_id": None}
+            if not again:
+                sources = {
+                    "status": SourceStatus.FAILED.value,
+                    "error_class": "internal",
+                    "error": reason[:500],
+                    "finished_at": now,
+                }
+            keys = connection.scalars(
+                update(JobSource).where(*_sources(chunk)).values(**sources).returning(JobSource.key)
+            ).all()
+            _tell(connection, chunk, keys, str(sources["status"]), now)
+        self._jobs.settle(chunk.organization_id, chunk.job_id, "", ())
+        return True
+
+    def close(self, chunk: Chunk) -> None:
+        """A cancelled chunk's run has ended."""
+        with writing(self._engine, None) as connection:
+            connection.execute(
+                update(RunChunk)
+                .where(RunChunk.run_key == chunk.run_key)
+                .values(status="over", updated_at=self._clock())
+            )
+
+    @staticmethod
+    def _is_open(connection: Connection, chunk: Chunk) -> bool:
+        mine = select(RunChunk.run_key).where(RunChunk.run_key == chunk.run_key, RunChunk.status == chunk.status)
+        return connection.scalar(mine.with_for_update()) is not None
+
+    # -- the run's side ---------------------------------------------------------------------------------------------
+    def claim(self, run_key: str, run_id: str) -> tuple[Chunk, JobView] | None:
+        """Begin to work on a chunk: its pending sources are this run's from now on. None when there is nothing to do."""
+        now = self._clock()
+        with writing(self._engine, None) as connection:
+            query = select(RunChunk, Job.request_id, Job.user_id).join(*_job()).where(RunChunk.run_key == run_key)
+            row = connection.execute(query.with_for_update(of=RunChunk)).mappings().first()
+            if row is not None and row["status"] == "cancelling" and row["run_id"] is None:
+                # Cancelled between the sensor and the run: nobody else will close it.
+                connection.execute(update(RunChunk).where(RunChunk.run_key == run_key).values(status="over"))
+            if row is None or row["status"] not in ("waiting", "sent"):
+                return None
+            connection.execute(
+                update(RunChunk)
+                .where(RunChunk.run_key == run_key)
+                .values(status="running", run_id=run_id, updated_at=now)
+            )
+            chunk = _chunk({**row, "status": "running", "run_id": run_id})
+            keys = connection.scalars(
+                update(JobSource)
+                .where(*_sources(chunk, status=SourceStatus.PENDING))
+                .values(
+                    status=SourceStatus.PROCESSING.value, run_id=run_id, attempt=JobSource.attempt + 1, started_at=now
+                )
+                .returning(JobSource.key)
+            ).all()
+            _tell(connection, chunk, keys, SourceStatus.PROCESSING.value, now)
+        self._jobs.settle(chunk.organization_id, chunk.job_id, run_id, ())
+        job = self._jobs.view(chunk.organization_id, chunk.job_id)
+        return None if job is None else (chunk, job)
+
+    def finish(self, run_key: str, run_id: str) -> bool:
+        """The run is through with the chunk; False when it was taken away meanwhile."""
+        with writing(self._engine, None) as connection:
+            done = connection.execute(
+                update(RunChunk)
+                .where(RunChunk.run_key == run_key, RunChunk.run_id == run_id)
+                .values(status="over", updated_at=self._clock())
+            )
+            return done.rowcount == 1
+
+    def beat(self, run_id: str, *, worker_id: str, run_key: str, jobs_processed: int, memory_usage: int) -> bool:
+        """Write a sign of life; False when the run's chunk is not its own any more (cancelled, or given to another)."""
+        make = postgresql.insert if self._engine.dialect.name == "postgresql" else sqlite.insert
+        values = {
+            "run_id": run_id, "worker_id": worker_id, "run_key": run_key, "at": self._clock(), "status": "running",
+            "jobs_processed": jobs_processed, "memory_usage": memory_usage,
+        }  # fmt: skip
+        rest = {name: value for name, value in values.items() if name != "run_id"}
+        with writing(self._engine, None) as connection:
+            connection.execute(
+                make(RunHeartbeat).values(**values).on_conflict_do_update(index_elements=["run_id"], set_=rest)
+            )
+            mine = (RunChunk.run_key == run_key, RunChunk.run_id == run_id, RunChunk.status == "running")
+            return connection.scalar(select(RunChunk.run_key).where(*mine)) is not None
+
+    def forget_beats(self, *, before: dt.datetime) -> int:
+        """Delete the heartbeats of runs that were last heard of before a moment."""
+        with writing(self._engine, None) as connection:
+            return connection.execute(delete(RunHeartbeat).where(RunHeartbeat.at < before)).rowcount
+
+
+def _job() -> tuple[Any, Any]:
+    return Job, (Job.organization_id == RunChunk.organization_id) & (Job.job_id == RunChunk.job_id)
+
+
+def _chunk(row: Mapping[Any, Any]) -> Chunk:
+    values = {name: row[name] for name in Chunk.__slots__}
+    return Chunk(
+        **{**values, "organization_id": OrganizationId(row["organization_id"]), "tickers": tuple(row["tickers"])}
+    )
+
+
+def _sources(chunk: Chunk, *, status: SourceStatus | None = None) -> tuple[Any, ...]:
+    """The open sources that the chunk is about: those of its run, or its pending ones."""
+    mine = (
+        JobSource.organization_id == str(chunk.organization_id),
+        JobSource.job_id == chunk.job_id,
+        JobSource.provider == chunk.provider,
+        JobSource.ticker.in_(chunk.tickers),
+    )
+    open_ = (SourceStatus.PENDING.value, SourceStatus.PROCESSING.value) if status is None else (status.value,)
+    return (*mine, JobSource.status.in_(open_))
+
+
+def _tell(connection: Connection, chunk: Chunk, keys: Sequence[str], status: str, now: dt.datetime) -> None:
+    owner = {"organization_id": str(chunk.organization_id), "job_id": chunk.job_id}
+    tell(connection, owner, [(key, status) for key in sorted(keys)], now)

@@ -1,0 +1,114 @@
+"""Rows of jobs, sources, events and chunks, to and from the values of ``job_model``.
+
+Shared by ``jobs`` and ``dispatch``; what does not belong here: transactions.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, RowMapping, insert
+
+from salescience_pipeline.ledger.job_model import Content, Outcome, PlannedSource, SourceView
+from salescience_pipeline.ledger.job_rules import CHUNK_TICKERS, SourceStatus
+from salescience_pipeline.ledger.service_models import JobEvent, RunChunk
+
+
+def tell(
+    connection: Connection, owner: Mapping[str, str], told: Sequence[tuple[str | None, str]], now: dt.datetime
+) -> None:
+    """Write the events ``told``: (source key, status), the key None for the job itself."""
+    if told:
+        rows = [
+            {**owner, "at": now, "kind": "job" if key is None else "source", "key": key, "status": status}
+            for key, status in told
+        ]
+        connection.execute(insert(JobEvent), rows)
+
+
+def cut_chunks(
+    connection: Connection,
+    owner: Mapping[str, str],
+    pending: Sequence[tuple[str, str]],
+    attempt: int,
+    priority: int,
+    now: dt.datetime,
+) -> None:
+    """Cut the pending sources into what one run does: one provider, at most 25 tickers."""
+    rows = []
+    for provider in dict.fromkeys(provider for provider, _ in pending):
+        tickers = list(dict.fromkeys(ticker for name, ticker in pending if name == provider))
+        for number, start in enumerate(range(0, len(tickers), CHUNK_TICKERS)):
+            rows.append(
+                {
+                    **owner,
+                    "run_key": f"{owner['job_id']}:{provider}:{number}:{attempt}",
+                    "provider": provider,
+                    "tickers": tickers[start : start + CHUNK_TICKERS],
+                    "attempt": attempt,
+                    "priority": priority,
+                    "status": "waiting",
+                    "created_at": now,
+                    "updated_at": now,
+                }
+            )
+    if rows:
+        connection.execute(insert(RunChunk), rows)
+
+
+def content_values(content: Content | None) -> dict[str, Any]:
+    """The columns that say where a source's content lies."""
+    return {
+        "content_sha256": content.sha256 if content else None,
+        "content_type": content.kind if content else None,
+        "size": content.size if content else None,
+    }
+
+
+def source_values(source: PlannedSource, now: dt.datetime) -> dict[str, Any]:
+    """The columns of a source that is being made."""
+    return {
+        "key": source.key,
+        "provider": source.provider,
+        "ticker": source.ticker,
+        "ordinal": source.ordinal,
+        "status": source.status.value,
+        "attempt": 0,
+        "details": dict(source.details),
+        "error": source.error,
+        "finished_at": now if source.status.is_final else None,
+        **content_values(source.content),
+    }
+
+
+def outcome_values(outcome: Outcome, now: dt.datetime) -> dict[str, Any]:
+    """The columns that an outcome sets."""
+    return {
+        "status": outcome.status.value,
+        "details": dict(outcome.details),
+        "error_class": outcome.error_class,
+        "error": None if outcome.error is None else outcome.error[:500],
+        "finished_at": now if outcome.status.is_final else None,
+        **content_values(outcome.content),
+    }
+
+
+def source_view(row: RowMapping) -> SourceView:
+    """A stored source."""
+    digest = row["content_sha256"]
+    return SourceView(
+        key=row["key"],
+        provider=row["provider"],
+        ticker=row["ticker"],
+        ordinal=row["ordinal"],
+        status=SourceStatus(row["status"]),
+        attempt=row["attempt"],
+        run_id=row["run_id"],
+        content=None if digest is None else Content(digest, row["content_type"], row["size"] or 0),
+        details=row["details"] or {},
+        error_class=row["error_class"],
+        error=row["error"],
+        finished_at=row["finished_at"],
+    )

@@ -1,0 +1,79 @@
+"""The pure rules: states, splitting into turns."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from salescience_pipeline.identifiers import OrganizationId
+from salescience_pipeline.ledger.dispatch import Chunk, fair
+from salescience_pipeline.ledger.job_rules import NEXT, JobStatus, SourceStatus, TaskStatus, job_status, task_status
+
+_SOURCES = st.lists(st.sampled_from(list(SourceStatus)), min_size=1, max_size=12)
+
+
+@given(_SOURCES)
+def test_000_07_a_jobs_status_follows_from_its_sources_alone(sources: list[SourceStatus]) -> None:
+    status = job_status(sources)
+    assert status is job_status(reversed(sources))
+    assert status.is_final == all(source.is_final for source in sources)
+    good = all(source in (SourceStatus.SUCCESS, SourceStatus.SKIPPED) for source in sources)
+    assert (status is JobStatus.COMPLETE) == good
+    if status is JobStatus.PARTIAL:
+        assert SourceStatus.SUCCESS in sources
+
+
+@given(_SOURCES, st.data())
+def test_000_07_a_final_source_moves_only_by_an_explicit_retry(
+    sources: list[SourceStatus], data: st.DataObject
+) -> None:
+    for source in sources:
+        following = data.draw(st.sampled_from([*NEXT[source], source]))
+        if source in (SourceStatus.SUCCESS, SourceStatus.SKIPPED):
+            assert following is source
+        elif source.is_final and following is not source:
+            assert following is SourceStatus.PENDING
+
+
+def test_000_07_nothing_is_no_job() -> None:
+    with pytest.raises(ValueError, match="at least one source"):
+        job_status([])
+
+
+@given(st.lists(st.sampled_from(list(TaskStatus)), min_size=1, max_size=9))
+def test_002_11_a_task_is_completed_only_when_all_its_requests_are(requests: list[TaskStatus]) -> None:
+    status = task_status(requests)
+    assert (status is TaskStatus.COMPLETED) == (set(requests) == {TaskStatus.COMPLETED})
+    ended = set(requests) <= {TaskStatus.COMPLETED, TaskStatus.FAILED}
+    assert (status is TaskStatus.FAILED) == (ended and TaskStatus.FAILED in requests)
+
+
+def _chunk(organization: str, number: int, priority: int = 10) -> Chunk:
+    name = OrganizationId(organization)
+    return Chunk(f"{organization}-{number}", name, "job", "sec", ("AAPL",), 1, priority, "waiting", None)
+
+
+def test_003_36_one_chunk_of_b_starts_behind_500_of_a() -> None:
+    waiting = [*(_chunk("a", number) for number in range(500)), _chunk("b", 0)]
+    assert "b-0" in [chunk.run_key for chunk in fair(waiting, {"a": 3}, 1)]
+    assert "b-0" in [chunk.run_key for chunk in fair(waiting, {}, 2)]
+
+
+def test_003_25_interactive_goes_before_background() -> None:
+    waiting = [*(_chunk("a", number, -20) for number in range(100)), _chunk("a", 100, 10)]
+    assert [chunk.run_key for chunk in fair(waiting, {"a": 3}, 1)] == ["a-100"]
+
+
+@given(st.lists(st.sampled_from("abc"), max_size=40), st.integers(0, 30))
+def test_003_36_turns_are_taken_evenly_and_in_order(names: list[str], slots: int) -> None:
+    waiting = [_chunk(name, number) for number, name in enumerate(names)]
+    chosen = fair(waiting, {}, slots)
+    assert len(chosen) == min(slots, len(waiting))
+    for name in set(names):
+        own = [chunk for chunk in chosen if chunk.organization_id == name]
+        assert own == [chunk for chunk in waiting if chunk.organization_id == name][: len(own)]
+        left = sum(1 for chunk in waiting if chunk.organization_id == name) - len(own)
+        if left:
+            others = [sum(1 for chunk in chosen if chunk.organization_id == other) for other in set(names)]
+            assert len(own) >= max(others) - 1
