@@ -5,6 +5,8 @@ cover what the forms have called an item since 1993 and how filers word it. Sour
 10-KSB, 10-QSB, 8-K (before and after Release 33-8400 of August 2004) and 20-F.
 """
 
+# ruff: noqa: E501 - a row of the tables is one line
+
 from __future__ import annotations
 
 import re
@@ -283,12 +285,12 @@ def header_item(title: str, *, old_numbering: bool) -> str | None:
         title: the line's words.
         old_numbering: whether the filing uses the numbers of before August 2004.
     """
+    if title.strip() in FORM_8K.by_number:
+        return title.strip()
     words = title_words(title)
     if old_numbering:
         return _HEADER_TITLES.get(words)
-    for item in FORM_8K.items:
-        if "." in item.number and (
-            title_words(item.title).startswith(words[:40]) or words.startswith(title_words(item.title)[:40])
-        ):
-            return item.number
-    return None
+    current = [item for item in FORM_8K.items if "." in item.number]
+    same = [item for item in current if words[:40].startswith(title_words(item.title)[:25])]
+    alike = [item for item in current if item.words.match(words)]
+    return next((item.number for item in (*same, *alike)), None)

@@ -12,71 +12,28 @@ from __future__ import annotations
 import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from itertools import accumulate
 from typing import TYPE_CHECKING
 
 from salescience_pipeline.documents.forms import form_of
-from salescience_pipeline.documents.headings import Candidate, Headings, IndexRow, find_headings, read_part
+from salescience_pipeline.documents.headings import find_headings
+from salescience_pipeline.documents.item_lines import Candidate, read_part
 from salescience_pipeline.documents.items import FORM_8K, FORM_10K, FORM_10Q, FORM_20F, ItemTable, items_of, title_words
 from salescience_pipeline.documents.model import Block, BlockType
+from salescience_pipeline.documents.section_model import FURNITURE, Section, section_text
+from salescience_pipeline.documents.section_order import GAP, best_chain, fits, mark_lists, rows_of_parts
 from salescience_pipeline.documents.source import Kind
 
 if TYPE_CHECKING:
     from salescience_pipeline.documents.document import Document
 
 
-@dataclass(frozen=True, slots=True)
-class Section:
-    """One item of a filing.
-
-    Attributes:
-        part: roman numeral; empty for forms without parts.
-        item: ``1A``, ``5.02``.
-        title: as the filing words it, else the form's words.
-        canonical: the form's words.
-        start: first byte of its heading, in the file.
-        end: byte behind it.
-        text_length: characters that a reader sees, heading included.
-        method: ``toc`` a link of the table of contents and the heading agree or only the link is there; ``pattern`` the
-            heading; ``fallback`` a title without a number, or a heading out of order.
-        confidence: 0 to 1; below 0.7 a person should look.
-        incorporated_by_reference: whether its text says that the content stands in another document.
-        reason: why the confidence is what it is, one sentence.
-    """
-
-    part: str
-    item: str
-    title: str
-    canonical: str
-    start: int
-    end: int
-    text_length: int
-    method: str
-    confidence: float
-    incorporated_by_reference: bool = False
-    reason: str = ""
-
-    def as_record(self) -> dict[str, object]:
-        """The section as ``salescience documents sections`` prints it."""
-        return {
-            "part": self.part or None,
-            "item": self.item,
-            "title": self.title,
-            "start": self.start,
-            "end": self.end,
-            "text_length": self.text_length,
-            "method": self.method,
-            "confidence": round(self.confidence, 3),
-            "incorporated_by_reference": self.incorporated_by_reference,
-            "reason": self.reason,
-        }
-
-
-_GAP = 300
-"""Characters between two headings of a list of items; sections are nearly always longer."""
-_LIST_LENGTH = 4
 _STRONG = 5.0
-_FURNITURE = (BlockType.HEADER, BlockType.FOOTER, BlockType.PAGE_NUMBER)
+_SHORT = frozenset({"1B", "4A", "9C", "16"})
+_SHORT_MAX = 20_000
+"""Characters: a section of one of these items that is longer holds more than the item."""
+__all__ = ["Section", "find_sections", "section_text"]
 _SIGNATURE = re.compile(r"[\s\W]*signatures?[\s\W]*(?:page)?[\s\W]*$", re.IGNORECASE)
 _SIGNED = re.compile(r"[\s\W]*(?:pursuant to the requirements of the securities|signatures?\b)", re.IGNORECASE)
 _BY_REFERENCE = re.compile(
@@ -125,7 +82,8 @@ class _Splitter:
         self.document = document
         self.table = table
         self.blocks: list[Block] = document.blocks
-        self.starts = [block.start for block in self.blocks]
+        # An inner table stands before the outer one that began earlier; places are looked up by bisection.
+        self.starts = list(accumulate((block.start for block in self.blocks), max))
         self.end = document.base + len(document.source.data)
 
     def run(self) -> tuple[Section, ...]:
@@ -140,10 +98,10 @@ class _Splitter:
         self.headings = headings
         headings.candidates.sort(key=lambda candidate: candidate.start)
         headings.parts.sort()
-        listed = _mark_lists(headings)
+        listed = mark_lists(headings)
         self.parts = [part for part in headings.parts if not _inside(part[0], self._listed_spans(listed))]
         usable = [candidate for candidate in headings.candidates if candidate not in listed]
-        chain = _best_chain(usable, self.table, self._part_bonus)
+        chain = best_chain(usable, self.table, self._part_bonus)
         self._add_linked(chain)
         self._add_strays(chain, usable)
         self._add_titled(chain)
@@ -157,7 +115,7 @@ class _Splitter:
         ordered = sorted((candidate for candidate in listed), key=lambda candidate: candidate.start)
         run: list[Candidate] = []
         for candidate in ordered:
-            if run and candidate.text - run[-1].text > 4 * _GAP:
+            if run and candidate.text - run[-1].text > 4 * GAP:
                 spans.append((run[0].start - 200, run[-1].start + 1))
                 run = []
             run.append(candidate)
@@ -187,7 +145,7 @@ class _Splitter:
         A link leads to the content. A row without a link that says all there is ("Item 6. Reserved | Not applicable") is
         itself what the filing says about the item.
         """
-        rows = _rows_of_parts(self.headings.index_rows)
+        rows = rows_of_parts(self.headings.index_rows)
         self.listed_items = {place for place, _ in rows}
         missing = [(place, row) for place, row in rows if place not in chain]
         anchors = _anchors(self.document, {target for _, row in missing for target in row.targets})
@@ -196,14 +154,25 @@ class _Splitter:
             candidate = self._linked(place, row.title, byte) if byte is not None else None
             if candidate is not None and place not in chain:
                 chain[place] = candidate
-        first = min((candidate.start for candidate in chain.values()), default=self.end)
+        said = self._statements(chain)
         for place, row in missing:
-            # A list in front of all content is a table of contents, not a place where something is said.
-            if place not in chain and row.start > first:
+            if place not in chain and row.block in said:
                 at = self.headings.text_at[row.block]
                 chain[place] = Candidate(
                     (place,), row.start, row.block, row.title, 1.0, True, True, method="fallback", text=at, end=row.end
                 )
+
+    def _statements(self, chain: dict[int, Candidate]) -> set[int]:
+        """The tables of items that say something about them, and are no table of contents in front of the content."""
+        first = min((candidate.start for candidate in chain.values()), default=self.end)
+        found = set()
+        for index in self.headings.index_blocks:
+            rows = [row for row in self.headings.index_rows if row.block == index]
+            leading = sum(row.leads_elsewhere for row in rows)
+            elsewhere = sum(any(item in chain for item in row.items) for row in rows)
+            if rows and (rows[0].start > first or (2 * leading < len(rows) and 2 * elsewhere < len(rows))):
+                found.add(index)
+        return found
 
     def _linked(self, place: int, title: str, byte: int) -> Candidate | None:
         """The block that a link of a list of items means; None when it leads into such a list."""
@@ -256,7 +225,7 @@ class _Splitter:
             words = title_words(block.text)
             for place in self.table.titled(words) & wanted:
                 canonical = title_words(self.table.items[place].title)
-                if not words.startswith(canonical[:30]) or not _fits(ordered, block.start, place):
+                if not words.startswith(canonical[:30]) or not fits(ordered, block.start, place):
                     continue
                 wanted.discard(place)
                 ordered = sorted([*ordered, (block.start, place)])
@@ -274,8 +243,7 @@ class _Splitter:
         for place, candidate in chain.items():
             by_start.setdefault(candidate.start, []).append(place)
         order = sorted(by_start)
-        rows = [candidate.block for candidate in chain.values() if candidate.end]
-        stop = self.blocks[min(rows)].start if rows else self.end
+        stops = sorted({self.blocks[candidate.block].start for candidate in chain.values() if candidate.end})
         flowing = [start for start in order if not chain[by_start[start][0]].end]
         found = []
         for start in order:
@@ -285,8 +253,8 @@ class _Splitter:
                 if following < len(flowing):
                     end = self._trimmed(start, flowing[following])
                 else:
-                    end = self._last_end(start)
-                end = stop if start < stop < end else end
+                    end = self._last_end(start, by_start[start])
+                end = next((stop for stop in stops if start < stop < end), end)
             found += [self._section(place, chain[place], end, chain) for place in sorted(by_start[start])]
         return tuple(found)
 
@@ -302,16 +270,20 @@ class _Splitter:
                 part = block.start
             elif block.links and len(block.text) < 40 and block.links[0].start > start:
                 link = link or block.links[0].start
-            elif block.type not in _FURNITURE:
+            elif block.type not in FURNITURE:
                 break
             position -= 1
         return (part or link) if link else end
 
-    def _last_end(self, start: int) -> int:
-        if not self.table.ends_at_signature:
+    def _last_end(self, start: int, places: list[int]) -> int:
+        """Where the last section ends.
+
+        Lists of exhibits run to the end of the document: schedules and signatures are filed under them. The summary of an
+        annual report and the items of a current report end at the signatures.
+        """
+        if not self.table.ends_at_signature and all(self.table.items[place].number != "16" for place in places):
             return self.end
-        index = bisect_left(self.starts, start) + 1
-        for position in range(index, len(self.blocks)):
+        for position in range(bisect_right(self.starts, start), len(self.blocks)):
             text = self.blocks[position].text
             if len(text) < 40 and _SIGNATURE.match(text):
                 return self.blocks[position].start
@@ -321,9 +293,13 @@ class _Splitter:
 
     def _section(self, place: int, candidate: Candidate, end: int, chain: dict[int, Candidate]) -> Section:
         item = self.table.items[place]
-        text_length = len(candidate.title) if candidate.end else max(0, self._text_at(end) - candidate.text)
+        text_length = (
+            len(candidate.title) if candidate.end else max(0, self._text_at(end) - self._text_at(candidate.start))
+        )
         confidence, reason = self._confidence(place, candidate, chain)
         method = "toc" if candidate.method == "pattern" and candidate.agreed else candidate.method
+        if item.number in _SHORT and text_length > _SHORT_MAX:
+            confidence, reason = min(confidence, 0.4), "It may be too long: this item is short in nearly every filing."
         return Section(
             item.part,
             item.number,
@@ -339,8 +315,14 @@ class _Splitter:
         )
 
     def _text_at(self, byte: int) -> int:
-        index = bisect_left(self.starts, byte)
-        return self.headings.text_at[min(index, len(self.headings.text_at) - 1)]
+        """Characters of text before a byte; inside a block in proportion to its bytes."""
+        index = bisect_right(self.starts, byte) - 1
+        if index < 0:
+            return 0
+        before, behind = self.headings.text_at[index], self.headings.text_at[index + 1]
+        block = self.blocks[index]
+        share = min(1.0, (byte - block.start) / max(1, block.end - block.start))
+        return before + round((behind - before) * share)
 
     def _by_reference(self, candidate: Candidate, end: int, text_length: int) -> bool:
         """A short section that refers to another document."""
@@ -389,93 +371,6 @@ class _Splitter:
 
 def _inside(byte: int, spans: Iterable[tuple[int, int]]) -> bool:
     return any(start <= byte < end for start, end in spans)
-
-
-def _fits(ordered: list[tuple[int, int]], start: int, place: int) -> bool:
-    """Whether an item at ``start`` keeps the order of those found."""
-    position = bisect_left(ordered, (start, place))
-    before = ordered[position - 1][1] if position else -1
-    after = ordered[position][1] if position < len(ordered) else 1_000
-    return before < place < after
-
-
-def _mark_lists(headings: Headings) -> set[Candidate]:
-    """The candidates that are lines of a list of items (a table of contents, a cross-reference list) and no headings."""
-    candidates = headings.candidates
-    runs: list[list[Candidate]] = []
-    run: list[Candidate] = []
-    for candidate in candidates:
-        if run and candidate.text - run[-1].text - len(run[-1].title) > _GAP:
-            runs.append(run)
-            run = []
-        run.append(candidate)
-    if run:
-        runs.append(run)
-    listed: set[Candidate] = set()
-    for run in sorted(runs, key=lambda each: -len({each_.items for each_ in each})):
-        keys = {candidate.items for candidate in run}
-        if len(keys) < _LIST_LENGTH:
-            if len(run) >= 2 and (all(candidate.page_reference for candidate in run) or _repeated(run, candidates)):
-                listed.update(run)
-            continue
-        pages = sum(candidate.page_reference for candidate in run)
-        ids = set(map(id, run))
-        elsewhere = {
-            item
-            for candidate in candidates
-            if id(candidate) not in ids and candidate not in listed and candidate.weight >= 3
-            for item in candidate.group or candidate.items
-        }
-        covered = sum(any(item in elsewhere for item in key) for key in keys)
-        if pages >= 0.6 * len(run) or covered >= 0.5 * len(keys):
-            listed.update(run)
-    return listed
-
-
-def _repeated(run: list[Candidate], candidates: list[Candidate]) -> bool:
-    """Whether every line of a short list comes again further down, as clear as here."""
-    later = {candidate.items for candidate in candidates if candidate.start > run[-1].start and candidate.weight >= run[0].weight}
-    return all(candidate.items in later for candidate in run)
-
-
-def _best_chain(candidates: list[Candidate], table: ItemTable, bonus: object) -> dict[int, Candidate]:
-    """The candidates of greatest weight that follow the order of the form, each item once: item -> candidate.
-
-    Dynamic programming over the candidates by position: the best chain that ends at or before each item of the form.
-    """
-    size = len(table.items)
-    best: list[tuple[float, object]] = [(0.0, None)] * (size + 1)
-    for candidate in candidates:
-        updates = []
-        for item in candidate.items:
-            places = candidate.group or (item,)
-            gain = candidate.weight + bonus(candidate, item)  # type: ignore[operator]
-            if gain <= 0:
-                continue
-            total = best[places[0]][0] + gain + 0.01 * (len(places) - 1)
-            updates.append((places, total, (best[places[0]][1], candidate, places)))
-        for places, total, link in updates:
-            for end in range(places[-1] + 1, size + 1):
-                if total <= best[end][0]:
-                    break
-                best[end] = (total, link)
-    chain: dict[int, Candidate] = {}
-    link = best[size][1]
-    while link is not None:
-        link, candidate, places = link  # type: ignore[misc]
-        for place in places:
-            chain[place] = candidate
-    return chain
-
-
-def _rows_of_parts(rows: list[IndexRow]) -> list[tuple[int, IndexRow]]:
-    """The rows of lists of items with one item each: of several possible ones the one that keeps the order."""
-    found = []
-    last = -1
-    for row in rows:
-        last = next((place for place in row.items if place > last), row.items[0])
-        found.append((last, row))
-    return found
 
 
 def _anchors(document: Document, targets: set[str]) -> dict[str, int]:
