@@ -7,12 +7,17 @@ They speak JSON, are not counted and never fail on purpose. What does not belong
 | GET health | says that the server is up, and its process id |
 | GET stats[?paths&arrivals] | requests, statuses, connections, the worst sliding second: per provider and endpoint |
 | POST reset [{"only": [...]}] | forgets counters, faults, use of limits, switches, events and sessions, or some of them |
-| GET world; POST {"events": [{kind, ticker, date, value}]}; DELETE | who exists; splits, dividends, delistings |
+| GET world; POST {"events": [...], "at": moment or null}; DELETE | who exists; what happened to them, see below |
 | GET faults; POST a rule or a list; DELETE [?id=] | see :mod:`.faults` |
 | GET limits; POST "real", "off" or {provider: "real", null or {figures}}; DELETE | see :mod:`.limits` |
 | GET switches; POST {provider: {name: value}}; DELETE | what a provider's module lets be changed, see there |
 | GET clock; POST {"advance": seconds} | time for limits and expiring sessions; the market's date stays |
 | GET lease; POST {"pid": n}; DELETE {"pid": n} | processes for which a server started with --exit-with-leases runs |
+
+Events of prices are ``{kind, ticker, date, value}`` with the kinds of ``world.PRICE_EVENTS`` (split, dividend, delisting,
+recycled_ticker); the others are those of :mod:`.happenings`: moved earnings dates, late, corrected and doubled news, and
+fields of answers that are renamed, removed, added or change their type. ``at`` is the moment of the market's date up to
+which news and results are out and a quote is taken.
 """
 
 from __future__ import annotations
@@ -30,6 +35,7 @@ from starlette.routing import Route
 from salescience_pipeline.sandbox.answers import dumps
 from salescience_pipeline.sandbox.app import Sandbox
 from salescience_pipeline.sandbox.faults import BadRule
+from salescience_pipeline.sandbox.happenings import KINDS, Happening
 from salescience_pipeline.sandbox.world import PriceEvent
 
 _RESETS = ("stats", "faults", "limits", "switches", "events", "providers")
@@ -100,23 +106,40 @@ class _Admin:
         if "switches" in only:
             sandbox.switches.clear()
         if "events" in only:
-            sandbox.world.clear_events()
+            self._nothing_happened()
         if "providers" in only:
             for provider in sandbox.providers.values():
                 provider.reset()
         return _say({"reset": list(only)})
 
     async def world(self, request: Request) -> Response:
-        world = self.sandbox.world
+        sandbox, world = self.sandbox, self.sandbox.world
         if request.method == "DELETE":
-            world.clear_events()
+            self._nothing_happened()
         elif request.method == "POST":
-            for event in [_event(spec) for spec in _object(await _body(request)).get("events", ())]:
-                world.add_event(event)
-        events = [
+            body = _object(await _body(request))
+            for event in [self._understood(spec) for spec in body.get("events", ())]:
+                if isinstance(event, PriceEvent):
+                    world.add_event(event)
+                else:
+                    sandbox.happenings.add(event)
+            if "at" in body:
+                sandbox.set_moment(body["at"])
+        events: list[dict[str, Any]] = [
             {"kind": e.kind, "ticker": e.ticker, "date": e.date.isoformat(), "value": e.value} for e in world.events
         ]
-        return _say(self.sandbox.describe() | {"events": events})
+        events += [happening.report() for happening in sandbox.happenings.all]
+        at = None if sandbox.at is None else sandbox.at.isoformat()
+        return _say(sandbox.describe() | {"events": events, "at": at})
+
+    def _understood(self, spec: Any) -> PriceEvent | Happening:
+        spec = _object(spec)
+        return self.sandbox.understand(spec) if spec.get("kind") in KINDS else _event(spec)
+
+    def _nothing_happened(self) -> None:
+        self.sandbox.world.clear_events()
+        self.sandbox.happenings.clear()
+        self.sandbox.set_moment(None)
 
     async def faults(self, request: Request) -> Response:
         faults = self.sandbox.faults

@@ -21,12 +21,17 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Match, Route
 from starlette.types import Message, Receive, Scope, Send
 
+from salescience_pipeline.sandbox.drift import answer_drifted
+from salescience_pipeline.sandbox.earnings import Earnings
 from salescience_pipeline.sandbox.faults import Call, Faults, Wire, act
+from salescience_pipeline.sandbox.happenings import Happening, Happenings, MovedEarnings, NewsEvent
 from salescience_pipeline.sandbox.limits import Clock, Limit, Limits
+from salescience_pipeline.sandbox.news import Newsroom
+from salescience_pipeline.sandbox.sec_calendar import EASTERN
 from salescience_pipeline.sandbox.stats import Stats
 from salescience_pipeline.sandbox.world import NOTE, World
 
-PROVIDERS = ("edgar", "yahoo", "tiingo")
+PROVIDERS = ("edgar", "yahoo", "tiingo", "finnhub", "polygon", "alphavantage")
 """Modules of this package that emulate a provider; the name is also the first segment of its paths."""
 
 
@@ -62,6 +67,12 @@ class Provider:
     """Path prefixes, without the provider's segment, that are served too: for clients that know only a host."""
     reset: Callable[[], None] = field(default=lambda: None)
     """Forget sessions and the like."""
+    refused: Callable[[str, Request], Response] | None = None
+    """Instead of ``limited`` for a provider whose refusal depends on the request."""
+
+    def refuse(self, window: str, request: Request) -> Response:
+        """The refusal of a request for a window."""
+        return self.limited(window) if self.refused is None else self.refused(window, request)
 
 
 @dataclass
@@ -86,11 +97,62 @@ class Sandbox:
     """Switches below ``/_sandbox`` that a provider adds to the general ones (known truth, what a corpus holds)."""
     leases: set[int] = field(default_factory=set)
     """Processes for which the server is kept running."""
+    happenings: Happenings = field(default_factory=Happenings)
+    at: dt.datetime | None = None
+    """The moment of ``today`` at which news, results and quotes are looked at, when it was set by hand."""
     limits: Limits = field(init=False)
+    earnings: Earnings = field(init=False)
+    news: Newsroom = field(init=False)
     providers: dict[str, Provider] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         self.limits = Limits(self.clock)
+        self.earnings = Earnings(self.world, self.happenings, self.moment)
+        self.news = Newsroom(self.world, self.earnings, self.happenings, self.moment)
+
+    def moment(self) -> dt.datetime:
+        """Up to when things have happened, in UTC: as set by hand, or now; a frozen date is looked at when it is over."""
+        if self.at is not None:
+            return self.at
+        now = self.clock.now()
+        if now.astimezone(EASTERN).date() == self.world.today:
+            return now
+        return dt.datetime.combine(self.world.today, dt.time(23, 59, 59), EASTERN).astimezone(dt.UTC)
+
+    def set_moment(self, text: str | None) -> None:
+        """Look at the market at this moment, or with ``None`` as usual.
+
+        Raises:
+            ValueError: for a text that is no moment with an offset, or one that is not on the market's date in New York.
+        """
+        if text is None:
+            self.at = None
+            return
+        at = dt.datetime.fromisoformat(text)
+        if at.tzinfo is None:
+            raise ValueError(f"The moment {text!r} needs an offset from UTC.")
+        if at.astimezone(EASTERN).date() != self.world.today:
+            raise ValueError(f"The moment {text!r} is not on {self.world.today}, the market's date in New York.")
+        self.at = at.astimezone(dt.UTC)
+
+    def understand(self, spec: Mapping[str, Any]) -> Happening:
+        """Read an event that is not one of prices, and check it against this market.
+
+        Raises:
+            ValueError: when it makes no sense.
+        """
+        happening = self.happenings.read(spec)
+        if isinstance(happening, MovedEarnings):
+            return self.earnings.check(happening)
+        if isinstance(happening, NewsEvent):
+            return self.news.check(happening)
+        provider = self.providers.get(happening.provider)
+        if provider is None:
+            raise ValueError(f"{happening.provider!r} is not a provider of the sandbox.")
+        names = {route.name for route in provider.routes}
+        if happening.endpoint != "*" and happening.endpoint not in names:
+            raise ValueError(f"{provider.name} has no endpoint {happening.endpoint!r}: use {', '.join(sorted(names))}.")
+        return happening
 
     def switch(self, provider: str, name: str, default: Any = None) -> Any:
         """The current value of a provider's switch."""
@@ -246,8 +308,8 @@ class Application:
             receive=receive,
             wire=self.wires.get(client),
             proper=proper,
-            limited=lambda: provider.limited(rule.params.get("window", "second")),
-            blocked=lambda: provider.limited("block"),
+            limited=lambda: provider.refuse(rule.params.get("window", "second"), Request(scope)),
+            blocked=lambda: provider.refuse("block", Request(scope)),
         )
         word: str | None = rule.kind
         try:
@@ -270,9 +332,11 @@ class Application:
         try:
             refused = self.sandbox.limits.check(provider.name, provider.account(request), provider.symbol(request))
             if refused is not None:
-                await provider.limited(refused)(scope, receive, noted)
+                await provider.refuse(refused, request)(scope, receive, noted)
             elif route is None:
                 await provider.not_found(request)(scope, receive, noted)
+            elif changes := self.sandbox.happenings.changes(provider.name, route.name):
+                await answer_drifted(route.handle, changes, scope, receive, noted)
             else:
                 await route.handle(scope, receive, noted)
         except Exception:  # noqa: BLE001 - a server answers 500 and goes on

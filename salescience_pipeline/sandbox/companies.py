@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import datetime as dt
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 FIRST_CIK = 9_900_001
 FIRST_FUND_CIK = 9_990_001
 FIRST_PERSON_CIK = 7_000_001
+FIRST_NEWCOMER = 30_000
+"""Index of the first company that bears a recycled ticker; the largest market ends below it."""
+_NEWCOMERS = 1_000
 
 
 def chance(*key: object) -> random.Random:
@@ -279,6 +282,26 @@ def operating_companies(seed: int, count: int) -> tuple[Company, ...]:
     ]
     made.extend(_invent(seed, index) for index in range(len(_DRAFTS), count))
     return tuple(made)
+
+
+def newcomer(seed: int, number: int, before: Company, listed: dt.date) -> Company:
+    """A company of later times that bears the ticker of one that is gone; only the ticker is the same.
+
+    Args:
+        seed: chooses the market.
+        number: counts such companies.
+        before: who had the ticker.
+        listed: the first session.
+
+    Raises:
+        ValueError: when there are no more numbers for such companies.
+    """
+    if number >= _NEWCOMERS:
+        raise ValueError(f"No more than {_NEWCOMERS} tickers can be recycled.")
+    index = FIRST_NEWCOMER + number
+    made = _invent(seed, index)
+    site = f"https://{before.ticker.lower().replace('.', '-')}-again.example.com"
+    return replace(made, ticker=before.ticker, listed=listed, splits=(), pays_dividend=False, website=site)
 
 
 @lru_cache(maxsize=1)

@@ -76,6 +76,33 @@ def holidays(year: int) -> frozenset[dt.date]:
     return frozenset(days | {day for day in SPECIAL_CLOSURES if day.year == year})
 
 
+_NAMES = {
+    1: "New Year's Day",
+    2: "Washington's Birthday",
+    5: "Memorial Day",
+    6: "Juneteenth",
+    7: "Independence Day",
+    9: "Labor Day",
+    11: "Thanksgiving Day",
+    12: "Christmas",
+}
+
+
+def holiday_name(day: dt.date) -> str | None:
+    """The name of a weekday on which the exchange is shut, or ``None`` for any other day."""
+    if day not in holidays(day.year):
+        return None
+    if day in SPECIAL_CLOSURES:
+        return "Special Closure"
+    if day == easter(day.year) - 2 * _DAY:
+        return "Good Friday"
+    if (day.month, day.weekday()) == (1, _MONDAY) and day.day > 14:
+        return "Martin Luther King, Jr. Day"
+    if (day.month, day.day) == (12, 31):
+        return _NAMES[1]
+    return _NAMES[day.month]
+
+
 @lru_cache(maxsize=256)
 def _year(year: int) -> tuple[dt.date, ...]:
     shut = holidays(year)

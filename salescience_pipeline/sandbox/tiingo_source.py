@@ -131,6 +131,8 @@ class FictionalSource:
         day = world.last_session
         rows: list[Row] = []
         for company in world.all:
+            if world.company(company.ticker) is not company:
+                continue  # its ticker belongs to another company now
             for bar in world.bars(company.ticker, day, day):
                 # The newest bar has no event after it: adjusted equals raw, and no history need be drawn.
                 row: Row = {"ticker": company.dashed, "date": bar.date}

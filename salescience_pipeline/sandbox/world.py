@@ -19,6 +19,7 @@ from salescience_pipeline.sandbox.companies import (
     FormerName,
     Officer,
     etfs,
+    newcomer,
     operating_companies,
     split_schedule,
 )
@@ -36,6 +37,9 @@ __all__ = ["Bar", "Company", "FormerName", "Officer", "PriceEvent", "World", "ne
 
 NOTE = "Fictional data: companies, people, prices and filings are invented by the sandbox and describe nobody."
 
+
+PRICE_EVENTS = ("split", "dividend", "delisting", "recycled_ticker")
+"""What may happen to a security by hand."""
 
 _CACHED_MONTHS = 20_000
 """Months of bars that are kept, about 120 MB; a month is drawn again in a fraction of a millisecond."""
@@ -64,7 +68,8 @@ class PriceEvent:
     """Something that happened to a security on a day; ``value`` is a split factor or a dividend per share."""
 
     kind: str
-    """``split``, ``dividend`` or ``delisting`` (then ``date`` is the last session and ``value`` is ignored)."""
+    """``split``, ``dividend``, ``delisting`` (then ``date`` is the last session and ``value`` is ignored) or
+    ``recycled_ticker`` (then ``date`` is the first session of a new company, and ``value``, if given, its price then)."""
     ticker: str
     date: dt.date
     value: float = 0.0
@@ -93,6 +98,7 @@ class World:
         self.today_closed = today_closed
         self.companies: tuple[Company, ...] = operating_companies(seed, companies)
         self.etfs: tuple[Company, ...] = etfs()
+        self._born = len(self.companies)
         self._by_ticker = {company.ticker: company for company in (*self.companies, *self.etfs)}
         self._by_cik = {company.cik: company for company in (*self.companies, *self.etfs)}
         self._events: tuple[PriceEvent, ...] = ()
@@ -143,11 +149,22 @@ class World:
 
     def delisted(self, company: Company) -> dt.date | None:
         """The last session of ``company`` if it lies before today, an added delisting included."""
-        dates = [e.date for e in self._events if e.kind == "delisting" and e.ticker == company.ticker]
+        dates = [
+            e.date
+            for e in self._events
+            if e.kind == "delisting" and e.ticker == company.ticker and e.date >= company.listed
+        ]
         if company.delisted is not None:
             dates.append(company.delisted)
         last = min(dates, default=None)
         return last if last is not None and last < self.today else None
+
+    def session_ahead(self, company: Company) -> Bar | None:
+        """The session of ``today`` while it is under way: where its price will go; ``None`` when there is none."""
+        if not nyse.is_session(self.today) or self.last_session == self.today or self.delisted(company) is not None:
+            return None
+        bars = self._month(company, self.today.year, self.today.month)
+        return next((bar for bar in bars if bar.date == self.today), None)
 
     def sessions(self, first: dt.date, last: dt.date) -> list[dt.date]:
         """Trading days of the exchange from ``first`` to ``last``, both included."""
@@ -168,21 +185,44 @@ class World:
         Raises:
             ValueError: for an unknown kind or ticker, a day without a session, or a value that is not positive.
         """
-        if event.kind not in {"split", "dividend", "delisting"}:
-            raise ValueError(f"{event.kind!r} is not an event of prices: use split, dividend or delisting.")
+        if event.kind not in PRICE_EVENTS:
+            raise ValueError(f"{event.kind!r} is not an event of prices: use one of {', '.join(PRICE_EVENTS)}.")
         company = self.company(event.ticker)
         if company is None:
             raise ValueError(f"{event.ticker!r} is not a security of this world.")
         if not nyse.is_session(event.date):
             raise ValueError(f"{event.date} is not a trading day.")
-        if event.kind != "delisting" and not (math.isfinite(event.value) and event.value > 0):
+        if event.kind in {"split", "dividend"} and not (math.isfinite(event.value) and event.value > 0):
             raise ValueError(f"The value of a {event.kind} must be a positive number.")
+        if event.kind == "recycled_ticker":
+            self._recycle(company, event)
         self._events = (*self._events, replace(event, ticker=company.ticker))
         self._forget()
+
+    def _recycle(self, before: Company, event: PriceEvent) -> None:
+        """Give the ticker of a company that is gone to a new one."""
+        gone = self.delisted(before)
+        if gone is None or event.date <= gone or event.date > self.last_session:
+            raise ValueError(
+                f"{before.ticker} can only be recycled after its last session and up to {self.last_session}, "
+                f"not on {event.date}."
+            )
+        after = newcomer(self.seed, len(self.companies) - self._born, before, event.date)
+        if event.value > 0:
+            nature = nature_of(self.seed, after)
+            level = math.exp(log_level(self.seed, after, nature, event.date.year, event.date.month))
+            after = replace(after, base_price=after.base_price * event.value / level)
+        self.companies = (*self.companies, after)
+        self._by_ticker[after.ticker] = after
+        self._by_cik[after.cik] = after
 
     def clear_events(self) -> None:
         """Take back every event that was added by hand."""
         self._events = ()
+        for company in self.companies[self._born :]:
+            del self._by_cik[company.cik]
+        self.companies = self.companies[: self._born]
+        self._by_ticker = {company.ticker: company for company in self.all}
         self._forget()
 
     def _forget(self) -> None:
@@ -250,7 +290,7 @@ class World:
             return known
         splits = {nyse.next_session(day): factor for day, factor in split_schedule(self.seed, company)}
         for event in self._events:
-            if event.ticker == company.ticker and event.kind == "split":
+            if event.ticker == company.ticker and event.kind == "split" and event.date >= company.listed:
                 splits[event.date] = splits.get(event.date, 1.0) * event.value
         splits = dict(sorted(splits.items()))
         dividends: dict[dt.date, float] = {}
@@ -258,7 +298,7 @@ class World:
         if nature.dividend_yield > 0:
             dividends.update(self._regular_dividends(company, nature, splits))
         for event in self._events:
-            if event.ticker == company.ticker and event.kind == "dividend":
+            if event.ticker == company.ticker and event.kind == "dividend" and event.date >= company.listed:
                 dividends[event.date] = round(dividends.get(event.date, 0.0) + event.value, 6)
         self._schedules[company.ticker] = schedule = (splits, dict(sorted(dividends.items())))
         return schedule
