@@ -33,6 +33,7 @@ FOLDERS = (
     "groundtruth/html_old",
     "groundtruth/sections_html",
     "groundtruth/sec_pairs",
+    "groundtruth/edgar_crawler/raw",
 )
 
 

@@ -120,7 +120,10 @@ class _Builder:
         """Append the facts and footnotes of this document to the set."""
         self._footnotes()
         make = self._inline_fact if self.reader.inline_prefixes else self._instance_fact
-        for element in elements:
+        # Taken off the list one by one, so that an element is gone when its fact is there.
+        elements.reverse()
+        while elements:
+            element = elements.pop()
             scope = self.scopes.at(element.start)
             if scope is not self.scope:
                 self.scope = scope
