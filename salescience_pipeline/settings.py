@@ -82,6 +82,43 @@ class Settings(BaseSettings):
         description="Requests per second to Tiingo, all processes together; the plan's own by default. In the live world it "
         "may not exceed the plan's, in the sandbox it may (benchmarks, tests).",
     )
+    finnhub_token: SecretStr | None = Field(
+        None,
+        validation_alias=AliasChoices("SALESCIENCE_FINNHUB_TOKEN", "FINNHUB_API_KEY", "finnhub_token"),
+        description="Finnhub API key; compulsory for Finnhub in the live world.",
+    )
+    finnhub_plan: str = Field(
+        "free",
+        pattern="^(free|paid-150|paid-300|paid-900)$",
+        description="The Finnhub plan: free (60 requests a minute), or the requests a minute of a paid one.",
+    )
+    finnhub_rate: float | None = Field(
+        None, gt=0, description="Requests per second to Finnhub, all processes together; as tiingo_rate."
+    )
+    polygon_key: SecretStr | None = Field(
+        None,
+        validation_alias=AliasChoices("SALESCIENCE_POLYGON_KEY", "POLYGON_API_KEY", "MASSIVE_API_KEY", "polygon_key"),
+        description="Polygon (Massive) API key; compulsory for Polygon in the live world.",
+    )
+    polygon_plan: str = Field(
+        "free", pattern="^(free|paid)$", description="The Polygon plan: free (5 requests a minute) or paid."
+    )
+    polygon_rate: float | None = Field(
+        None, gt=0, description="Requests per second to Polygon, all processes together; as tiingo_rate."
+    )
+    alphavantage_key: SecretStr | None = Field(
+        None,
+        validation_alias=AliasChoices("SALESCIENCE_ALPHAVANTAGE_KEY", "ALPHAVANTAGE_API_KEY", "alphavantage_key"),
+        description="Alpha Vantage API key; compulsory for Alpha Vantage in the live world.",
+    )
+    alphavantage_plan: str = Field(
+        "free",
+        pattern="^(free|premium-(75|150|300|600|1200))$",
+        description="The Alpha Vantage plan: free (25 requests a day), or the requests a minute of a premium one.",
+    )
+    alphavantage_rate: float | None = Field(
+        None, gt=0, description="Requests per second to Alpha Vantage, all processes together; as tiingo_rate."
+    )
     yahoo_rate: float = Field(2.0, gt=0, le=50, description="Requests per second to Yahoo, all processes together.")
     base_urls: dict[str, str] = Field(
         default={},

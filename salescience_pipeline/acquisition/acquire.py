@@ -22,6 +22,7 @@ from salescience_pipeline.acquisition.services import SelectionError, Services
 from salescience_pipeline.acquisition.states import WHOLE, failed_states, ready_states, refused_states
 from salescience_pipeline.acquisition.writing import Ready, write_batch
 from salescience_pipeline.catalog.datasets import DATASETS, Cut, Dataset
+from salescience_pipeline.catalog.scopes import Scope
 from salescience_pipeline.clients.errors import NotArchived, ProviderError
 from salescience_pipeline.clients.model import Answer, AnswerClass, PlannedRequest
 from salescience_pipeline.clients.plan import Known, Recipe, RequestPlan, Selection
@@ -137,7 +138,7 @@ def _refuse(dataset: Dataset, selection: Selection, services: Services) -> None:
     if dataset.cut is Cut.DATE:
         if not selection.dates:
             raise SelectionError(f"{dataset.name} needs at least one date.")
-        if not selection.tickers:
+        if not selection.tickers and dataset.scope is not Scope.NONE:
             raise SelectionError(f"{dataset.name} needs at least one ticker.")
         future = [day for day in selection.dates if day > services.today()]
         if future:

@@ -9,16 +9,22 @@ from __future__ import annotations
 import datetime as dt
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import pyarrow as pa
 
 from salescience_pipeline.acquisition.outcome import Status
 from salescience_pipeline.acquisition.services import Services
 from salescience_pipeline.catalog.datasets import DATASETS, Cut, Dataset
+from salescience_pipeline.clients.gate import gate_rules
+from salescience_pipeline.clients.gate_steps import allowance
 from salescience_pipeline.clients.plan import Coverage, FilingRef, Known, Selection
 from salescience_pipeline.identifiers import Accession, Cik, FileName, InvalidIdentifier, Ticker
 from salescience_pipeline.lake.tables import Where
 from salescience_pipeline.ledger.completeness import State
+
+_REPORTS_BACK, _REPORTS_AHEAD = dt.timedelta(days=40), dt.timedelta(days=100)
+"""Span of the stored earnings calendar that planning looks at; a report that moved may stand far ahead."""
 
 
 def read_known(services: Services, dataset: Dataset, selection: Selection) -> Known:
@@ -37,7 +43,41 @@ def read_known(services: Services, dataset: Dataset, selection: Selection) -> Kn
         coverage=_coverage(services, dataset, selection),
         filings=filings,
         documents=documents,
+        reports=_reports(services, selection) if _needs(dataset, "core_finnhub__earnings_calendar") else {},
+        allowance=_allowance(services, dataset),
     )
+
+
+def _allowance(services: Services, dataset: Dataset) -> int | None:
+    """What the provider's quotas still allow, as all processes together have used them."""
+    store = services.ledger.gate_store
+    rule = gate_rules(services.settings)[dataset.provider]
+    return allowance(store.read(dataset.provider), rule, store.now()) if rule.quotas else None
+
+
+def _reports(services: Services, selection: Selection) -> dict[Ticker, dt.date]:
+    """The newest day before today on which each ticker reported, each report as the last reading dates it."""
+    today = services.today()
+    rows = services.tables.read(
+        "core_finnhub__earnings_calendar",
+        Where(
+            values={"ticker": [str(ticker) for ticker in selection.tickers]},
+            date_column="report_date",
+            first=today - _REPORTS_BACK,
+            last=today + _REPORTS_AHEAD,
+        ),
+        columns=["ticker", "report_date", "as_of_date", "fiscal_year", "fiscal_quarter"],
+    )
+    latest: dict[tuple[object, ...], Mapping[str, Any]] = {}
+    for row in rows.sort_by("as_of_date").to_pylist():
+        quarter = (row["fiscal_year"], row["fiscal_quarter"])
+        latest[(row["ticker"], *(quarter if None not in quarter else (row["report_date"],)))] = row
+    reports: dict[Ticker, dt.date] = {}
+    for row in latest.values():
+        ticker, day = Ticker(row["ticker"]), row["report_date"]
+        if day < today:
+            reports[ticker] = max(day, reports.get(ticker, day))
+    return reports
 
 
 def _needs(dataset: Dataset, *tables: str) -> bool:
@@ -56,7 +96,7 @@ def _coverage(services: Services, dataset: Dataset, selection: Selection) -> dic
     store = services.ledger.completeness
     if dataset.cut is Cut.DATE:
         days = sorted(set(selection.dates))
-        around = [*services.sessions(days[0] - dt.timedelta(days=10), days[0]), *days] if days else []
+        around = _around(services, dataset, days)
         states = store.states(dataset.name, partitions=[day.isoformat() for day in around])
         coverage = {f"{state.subject}|{state.partition}": _of(state) for state in states}
         for history in _siblings(dataset, Cut.TICKER):
@@ -68,6 +108,16 @@ def _coverage(services: Services, dataset: Dataset, selection: Selection) -> dic
         if daily.slice_by:
             _extend_by_days(services, coverage, daily)
     return coverage
+
+
+def _around(services: Services, dataset: Dataset, days: Sequence[dt.date]) -> list[dt.date]:
+    """The selected days and those about which planning wants to know as well: before them, and for late rows after them."""
+    if not days:
+        return []
+    if dataset.late_for is None:
+        return [*services.sessions(days[0] - dt.timedelta(days=10), days[0]), *days]
+    near = {day + dt.timedelta(days=offset) for day in days for offset in (-2, -1, 0, 1)}
+    return sorted(near)
 
 
 def _of(state: State) -> Coverage:

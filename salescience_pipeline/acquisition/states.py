@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+
+import pyarrow as pa
 
 from salescience_pipeline.acquisition.outcome import Status
 from salescience_pipeline.acquisition.writing import Ready
 from salescience_pipeline.catalog.datasets import Cut, Dataset
+from salescience_pipeline.catalog.tables import TABLES
 from salescience_pipeline.clients.model import AnswerClass, PlannedRequest
 from salescience_pipeline.clients.plan import Refusal, Selection
 from salescience_pipeline.ledger.completeness import State
@@ -23,7 +26,7 @@ WHOLE = "*"
 
 def _is_per_ticker(dataset: Dataset) -> bool:
     """Whether a date-cut dataset's completeness is told for each ticker of the day."""
-    return "ticker" in dataset.slice_by
+    return dataset.per_ticker or "ticker" in dataset.slice_by
 
 
 def refused_states(dataset: Dataset, selection: Selection, refused: Iterable[Refusal]) -> list[State]:
@@ -56,7 +59,7 @@ def failed_states(
         return [
             State(dataset.name, day.isoformat(), subject, Status.FAILED, reason=reason)
             for request in requests[:1]
-            for day in _days(selection, request)
+            for day in _days(selection, requests)
             for subject in _subjects(dataset, selection, request)
         ]
     return [
@@ -66,10 +69,10 @@ def failed_states(
     ]
 
 
-def _days(selection: Selection, request: PlannedRequest) -> list[dt.date]:
-    """The selected days that a request covers."""
-    first, last = request.first_date or dt.date.min, request.last_date or dt.date.max
-    return [day for day in sorted(set(selection.dates)) if first <= day <= last]
+def _days(selection: Selection, requests: Sequence[PlannedRequest]) -> list[dt.date]:
+    """The selected days that the requests about one subject cover."""
+    spans = [(request.first_date or dt.date.min, request.last_date or dt.date.max) for request in requests]
+    return [day for day in sorted(set(selection.dates)) if any(first <= day <= last for first, last in spans)]
 
 
 def _subjects(dataset: Dataset, selection: Selection, request: PlannedRequest) -> Sequence[str]:
@@ -81,7 +84,9 @@ def _subjects(dataset: Dataset, selection: Selection, request: PlannedRequest) -
 def _partition(dataset: Dataset, request: PlannedRequest, key: str) -> str:
     if dataset.cut is Cut.NONE:
         return WHOLE
-    return str(request.subject.ticker) if request.subject.accession is not None else key
+    subject = request.subject
+    # A document or an indicator stands in its ticker's partition; a company's other tickers have their own.
+    return str(subject.ticker) if subject.accession is not None or subject.key not in ("*", subject.ticker) else key
 
 
 def ready_states(dataset: Dataset, selection: Selection, ready: Ready) -> list[State]:
@@ -127,7 +132,7 @@ def _dated_states(dataset: Dataset, selection: Selection, ready: Ready) -> list[
     classes = {answer.answer_class for answer in ready.answers}
     bulk = request.subject.key == WHOLE and _is_per_ticker(dataset)
     states = []
-    for day in _days(selection, request):
+    for day in _days(selection, ready.requests):
         for subject in _subjects(dataset, selection, request):
             count = rows[(subject if _is_per_ticker(dataset) else WHOLE, day)]
             status, reason = _day_status(count, classes, bulk=bulk, per_ticker=_is_per_ticker(dataset))
@@ -135,11 +140,21 @@ def _dated_states(dataset: Dataset, selection: Selection, ready: Ready) -> list[
     return states
 
 
+def _counted(dataset: Dataset, ready: Ready) -> Mapping[str, pa.Table]:
+    """The tables whose rows make a day complete: of several the first one that has what completeness is told by."""
+    tables = ready.tidied.tables
+    if dataset.dated_by is None:
+        return tables
+    needed = {dataset.dated_by, *(("ticker",) if _is_per_ticker(dataset) else ())}
+    name = next(name for name in dataset.outputs.values() if needed <= set(TABLES[name].column_names))
+    return {name: tables[name]} if name in tables else {}
+
+
 def _rows_by_day(dataset: Dataset, ready: Ready) -> Counter[tuple[str, dt.date]]:
     counts: Counter[tuple[str, dt.date]] = Counter()
-    for table in ready.tidied.tables.values():
-        day_column = "trade_date" if "trade_date" in table.column_names else "filing_date"
-        days = table[day_column].to_pylist()
+    for table in _counted(dataset, ready).values():
+        fallback = "trade_date" if "trade_date" in table.column_names else "filing_date"
+        days = table[dataset.dated_by or fallback].to_pylist()
         keys = table["ticker"].to_pylist() if _is_per_ticker(dataset) else [WHOLE] * len(days)
         counts.update(zip(keys, days, strict=True))
     return counts

@@ -21,6 +21,9 @@ from salescience_pipeline.clients.model import Answer, PlannedRequest
 from salescience_pipeline.lake.tables import Slice, Tables, WriteMode
 from salescience_pipeline.tidy.model import Tidied
 
+_DAY_COLUMNS = ("trade_date", "filing_date", "published_date_et", "ts_date", "period_end", "report_date")
+"""Columns that say from when to when rows reach, the most telling first."""
+
 
 @dataclass(frozen=True)
 class Ready:
@@ -100,9 +103,7 @@ def _write(
     first = next((part for part in parts if part.num_rows), None)
     if total.sample is None and first is not None:
         total.sample = first.slice(0, 400)
-    day_column = next(
-        (column for column in ("trade_date", "filing_date", "period_end") if column in rows.column_names), None
-    )
+    day_column = next((column for column in _DAY_COLUMNS if column in rows.column_names), None)
     if day_column is not None and rows.num_rows:
         low, high = pc.min_max(rows[day_column]).as_py().values()
         total.first_date = min(filter(None, (total.first_date, low)), default=None)

@@ -7,13 +7,14 @@ nothing else.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from enum import StrEnum
 
+from salescience_pipeline.catalog.dataset_model import HOUR, Cut, Dataset, one
+from salescience_pipeline.catalog.market_datasets import MARKET_DATASETS
 from salescience_pipeline.catalog.scopes import Scope
 from salescience_pipeline.catalog.tables import TABLES
 from salescience_pipeline.identifiers import TableName
+
+__all__ = ["DATASETS", "DEFAULT_FORMS", "OWNERSHIP_FORMS", "PARTITIONS_START", "Cut", "Dataset"]
 
 PARTITIONS_START = dt.date(2024, 1, 1)
 """First day of every date-partitioned asset: one date for all, since different ones split backfills."""
@@ -23,63 +24,6 @@ DEFAULT_FORMS: tuple[str, ...] = ("10-K", "10-Q", "8-K", "20-F", "6-K")
 
 OWNERSHIP_FORMS: tuple[str, ...] = ("3", "4", "5")
 
-
-class Cut(StrEnum):
-    """How an asset is partitioned; never by ticker and date together (design, section 3)."""
-
-    DATE = "date"
-    TICKER = "ticker"
-    NONE = "none"
-
-
-@dataclass(frozen=True)
-class Dataset:
-    """One asset that fetches.
-
-    ``outputs`` maps each asset key to the table it writes: the table's own name when the dataset is its only writer,
-    else ``<table>_daily`` or ``<table>_history``.
-    """
-
-    name: TableName
-    provider: str
-    title: str
-    description: str
-    cut: Cut
-    outputs: Mapping[str, TableName]
-    group: str
-    recipe: str
-    """``module.ATTRIBUTE`` in ``clients``: the dataset's :class:`~salescience_pipeline.clients.plan.Recipe`."""
-    tidy: str
-    """``module.function`` in ``tidy``: the dataset's tidy function."""
-    minimum_rule: str
-    """How the provable minimum of requests follows from the selection, in words."""
-    refresh_after: dt.timedelta | None = None
-    """How long an answer is taken for current; None: what is complete stays complete."""
-    needs: tuple[TableName, ...] = ()
-    """Tables whose rows planning needs."""
-    scope: Scope = Scope.ENTIRE_WATCHLIST
-    cron: str | None = None
-    """When its schedule fires, in New York time; None: by sensor or by hand."""
-    repeat_crons: tuple[str, ...] = ()
-    """Later passes of the same day: corrections, or a source that was late."""
-    trading_days_only: bool = False
-    insert_only: bool = False
-    """Whether its rows only fill in keys that are not there (a poorer source than the table's other writer)."""
-    slice_by: tuple[str, ...] = ()
-    """Columns whose values, for the subjects that came through, are replaced as a whole; empty: upsert by key."""
-    continues_stored: bool = False
-    """Whether new rows continue those in the lake: the tidy function then needs them in ``TidyContext.stored``."""
-    owner: str = "team:data-platform"
-    kinds: frozenset[str] = field(default_factory=lambda: frozenset({"delta", "python"}))
-    code_version: str = "1"
-
-
-def _one(table: str, asset: str | None = None) -> dict[str, TableName]:
-    return {asset or table: TableName(table)}
-
-
-_HOUR = dt.timedelta(hours=1)
-
 _ROWS: tuple[Dataset, ...] = (
     Dataset(
         name=TableName("core_sec__company_tickers"),
@@ -88,12 +32,12 @@ _ROWS: tuple[Dataset, ...] = (
         description="SEC's list of tickers with the company and the exchange of each; one request for the whole market. "
         "Successive copies show when a ticker changed hands.",
         cut=Cut.NONE,
-        outputs=_one("core_sec__company_tickers"),
+        outputs=one("core_sec__company_tickers"),
         group="companies",
         recipe="edgar.COMPANY_TICKERS",
         tidy="companies.sec_company_tickers",
         minimum_rule="1",
-        refresh_after=20 * _HOUR,
+        refresh_after=20 * HOUR,
         scope=Scope.NONE,
         cron="0 6 * * *",
         continues_stored=True,
@@ -113,7 +57,7 @@ _ROWS: tuple[Dataset, ...] = (
         recipe="edgar.SUBMISSIONS",
         tidy="filings.sec_submissions",
         minimum_rule="1 per company + older pages",
-        refresh_after=20 * _HOUR,
+        refresh_after=20 * HOUR,
         needs=(TableName("core_sec__company_tickers"),),
     ),
     Dataset(
@@ -123,7 +67,7 @@ _ROWS: tuple[Dataset, ...] = (
         description="The filings of one day of the companies on the watchlist, from EDGAR's daily form index: one request "
         "names every filing of the day. New ones start the history run of their company.",
         cut=Cut.DATE,
-        outputs=_one("core_sec__filings", "core_sec__filings_daily"),
+        outputs=one("core_sec__filings", "core_sec__filings_daily"),
         group="filings",
         recipe="edgar.DAILY_INDEX",
         tidy="filings.sec_daily_index",
@@ -140,7 +84,7 @@ _ROWS: tuple[Dataset, ...] = (
         description="The main document of each filing of the chosen forms, kept byte for byte in the archive: one request "
         "per document, once for ever.",
         cut=Cut.TICKER,
-        outputs=_one("core_sec__documents"),
+        outputs=one("core_sec__documents"),
         group="filings",
         recipe="edgar.DOCUMENTS",
         tidy="filings.sec_documents",
@@ -154,12 +98,12 @@ _ROWS: tuple[Dataset, ...] = (
         description="Every XBRL figure that a company reported, by concept, unit, period and filing: one request per "
         "company, again only when it is older than a day.",
         cut=Cut.TICKER,
-        outputs=_one("core_sec__facts"),
+        outputs=one("core_sec__facts"),
         group="fundamentals",
         recipe="edgar.COMPANY_FACTS",
         tidy="fundamentals.sec_company_facts",
         minimum_rule="1 per company",
-        refresh_after=20 * _HOUR,
+        refresh_after=20 * HOUR,
         needs=(TableName("core_sec__company_tickers"),),
         slice_by=("cik",),
     ),
@@ -169,7 +113,7 @@ _ROWS: tuple[Dataset, ...] = (
         title="SEC insider transactions",
         description="Lines of Forms 3, 4 and 5 from their XML: one request per form, once for ever.",
         cut=Cut.TICKER,
-        outputs=_one("core_sec__insider_transactions"),
+        outputs=one("core_sec__insider_transactions"),
         group="filings",
         recipe="edgar.OWNERSHIP",
         tidy="insiders.sec_ownership",
@@ -184,7 +128,7 @@ _ROWS: tuple[Dataset, ...] = (
         description="End-of-day prices of the watchlist for each trading day: the newest day in one call for the whole "
         "market plus the tickers with a split or dividend, older days in one ranged call per ticker.",
         cut=Cut.DATE,
-        outputs=_one("core_tiingo__eod_prices", "core_tiingo__eod_prices_daily"),
+        outputs=one("core_tiingo__eod_prices", "core_tiingo__eod_prices_daily"),
         group="prices",
         recipe="tiingo.EOD_DAILY",
         tidy="prices.tiingo_eod",
@@ -201,7 +145,7 @@ _ROWS: tuple[Dataset, ...] = (
         title="Tiingo prices, whole history",
         description="End-of-day prices of a ticker from the first day we keep: one ranged call per ticker.",
         cut=Cut.TICKER,
-        outputs=_one("core_tiingo__eod_prices", "core_tiingo__eod_prices_history"),
+        outputs=one("core_tiingo__eod_prices", "core_tiingo__eod_prices_history"),
         group="prices",
         recipe="tiingo.EOD_HISTORY",
         tidy="prices.tiingo_eod",
@@ -216,7 +160,7 @@ _ROWS: tuple[Dataset, ...] = (
         description="End-of-day prices of a ticker with dividends and splits: one chart call per ticker. The second source "
         "that prices are checked against.",
         cut=Cut.TICKER,
-        outputs=_one("core_yahoo__eod_prices"),
+        outputs=one("core_yahoo__eod_prices"),
         group="prices",
         recipe="yahoo.CHART",
         tidy="prices.yahoo_chart",
@@ -230,13 +174,14 @@ _ROWS: tuple[Dataset, ...] = (
         title="Yahoo company profiles",
         description="Name, exchange, sector, industry, market value and shares of a company: one call per ticker.",
         cut=Cut.TICKER,
-        outputs=_one("core_yahoo__company_profiles"),
+        outputs=one("core_yahoo__company_profiles"),
         group="companies",
         recipe="yahoo.PROFILE",
         tidy="companies.yahoo_profile",
         minimum_rule="1 per ticker",
-        refresh_after=24 * 7 * _HOUR,
+        refresh_after=24 * 7 * HOUR,
     ),
+    *MARKET_DATASETS,
 )
 
 DATASETS: dict[str, Dataset] = {dataset.name: dataset for dataset in _ROWS}

@@ -15,7 +15,16 @@ from salescience_pipeline.catalog.providers import PROVIDERS
 _ROW, _BOX_HEIGHT, _TOP, _CHAR = 34, 24, 46, 6.7
 _COLUMNS = ("provider", "asset that fetches", "table with two writers", "mart")
 _LEFT = (16, 170, 470, 712)
-_FILL = {"sec": "#e8f0fe", "tiingo": "#e6f6ec", "yahoo": "#f3e8fd", "mart": "#fff3e0", "table": "#f1f3f4"}
+_FILL = {
+    "sec": "#e8f0fe",
+    "tiingo": "#e6f6ec",
+    "yahoo": "#f3e8fd",
+    "finnhub": "#e0f7fa",
+    "polygon": "#fce8e6",
+    "alphavantage": "#fef7e0",
+    "mart": "#fff3e0",
+    "table": "#f1f3f4",
+}
 
 
 def edges_of_marts(models: Mapping[str, str]) -> dict[str, set[str]]:

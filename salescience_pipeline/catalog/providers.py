@@ -14,7 +14,7 @@ Window = Literal["minute", "hour", "day", "month"]
 
 @dataclass(frozen=True, slots=True)
 class Quota:
-    """At most ``limit`` of ``counts`` per calendar ``window`` (UTC for Tiingo; the provider row says otherwise)."""
+    """At most ``limit`` of ``counts`` per calendar ``window`` (UTC unless the provider row says otherwise)."""
 
     window: Window
     limit: int
@@ -110,6 +110,51 @@ _ROWS: tuple[Provider, ...] = (
         docs_url="https://www.tiingo.com/documentation/end-of-day",
         terms="Internal use; redistribution needs a licence.",
         settings_hint="SALESCIENCE_TIINGO_TOKEN, the API token of your Tiingo account",
+    ),
+    Provider(
+        id="finnhub",
+        title="Finnhub",
+        module="finnhub",
+        hosts={"api": "https://finnhub.io"},
+        sandbox_path="/finnhub",
+        # A sliding minute of 60 (free) and 30/s on every plan: evenly spaced requests keep both, bursts would not.
+        # The paid plans differ by their requests a minute, so they are named by it.
+        plans=(Plan("free", 1.0), Plan("paid-150", 2.5), Plan("paid-300", 5.0), Plan("paid-900", 15.0)),
+        docs_url="https://finnhub.io/docs/api",
+        terms="Free keys are for personal use; news and fundamentals stay their owners'.",
+        settings_hint="SALESCIENCE_FINNHUB_TOKEN, the API key of your Finnhub account",
+    ),
+    Provider(
+        id="polygon",
+        title="Polygon (Massive)",
+        module="polygon",
+        # Polygon.io became Massive in October 2025; SALESCIENCE_BASE_URLS names another host
+        # (https://api.polygon.io) where one is needed; the archive knows both by this one.
+        hosts={"api": "https://api.massive.com"},
+        sandbox_path="/polygon",
+        # Free keys have a fixed minute of 5 whose beginning nobody knows: 12 s between requests keeps every minute.
+        # Paid ones have no hard cap and are asked to stay below 100/s.
+        plans=(Plan("free", 5 / 60), Plan("paid", 50.0)),
+        docs_url="https://massive.com/docs/rest/stocks/news",
+        terms="Internal use; redistribution needs a licence.",
+        settings_hint="SALESCIENCE_POLYGON_KEY, the API key of your Polygon (Massive) account",
+    ),
+    Provider(
+        id="alphavantage",
+        title="Alpha Vantage",
+        module="alphavantage",
+        hosts={"api": "https://www.alphavantage.co"},
+        sandbox_path="/alphavantage",
+        # The paid plans are sold by requests a minute and have no daily cap.
+        plans=(
+            Plan("free", 1.0, (Quota("day", 25),)),
+            *(Plan(f"premium-{minute}", minute / 60) for minute in (75, 150, 300, 600, 1200)),
+        ),
+        docs_url="https://www.alphavantage.co/documentation",
+        terms="Free keys are for personal use.",
+        # Nowhere stated; midnight in New York is what users see.
+        timezone="America/New_York",
+        settings_hint="SALESCIENCE_ALPHAVANTAGE_KEY, your Alpha Vantage API key",
     ),
 )
 

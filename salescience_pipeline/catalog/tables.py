@@ -5,69 +5,11 @@ The name is the Delta folder, the DuckDB table, the dbt source, the asset key of
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import cached_property
-
-import pyarrow as pa
-
-from salescience_pipeline.catalog.columns import COLUMNS, Column
+from salescience_pipeline.catalog.market_tables import MARKET_TABLES, PROFILE_COLUMNS
+from salescience_pipeline.catalog.table_model import PROVENANCE, Table
 from salescience_pipeline.identifiers import TableName
 
-PROVENANCE: tuple[str, ...] = ("source", "fetched_at", "raw_sha256", "run_id", "organization_id")
-"""Columns that say where a row came from; on every table, and left out when two rows are compared."""
-
-_NULLABLE_PROVENANCE = frozenset({"organization_id"})
-
-
-@dataclass(frozen=True)
-class Table:
-    """One table of the lake.
-
-    ``key`` columns identify a row and are never null, but for those in ``nullable_key``, in which null is one value
-    more. ``required`` names further columns that are never null.
-    ``partition_year_of`` names the date column along which the table grows, ``sort_by`` the order inside a file and between
-    files, ``file_rows`` the most rows of one file: what is read and written again when a row in it changes.
-    """
-
-    name: TableName
-    title: str
-    description: str
-    column_names: tuple[str, ...]
-    key: tuple[str, ...]
-    group: str
-    required: tuple[str, ...] = ()
-    nullable_key: tuple[str, ...] = ()
-    partition_year_of: str | None = None
-    sort_by: tuple[str, ...] = ()
-    file_rows: int = 524_288
-    schema_version: int = 1
-
-    @cached_property
-    def columns(self) -> tuple[Column, ...]:
-        """The columns in order, provenance last."""
-        own = [name for name in self.column_names if name not in PROVENANCE]
-        return tuple(COLUMNS[name] for name in (*own, *PROVENANCE))
-
-    @cached_property
-    def schema(self) -> pa.Schema:
-        """The Arrow schema; nullability, meaning and unit stand in it."""
-        fields = []
-        for column in self.columns:
-            nullable = not self.is_required(column.name)
-            note = {"meaning": column.meaning} | ({"unit": column.unit} if column.unit else {})
-            fields.append(pa.field(column.name, column.type, nullable, note))
-        return pa.schema(fields)
-
-    def is_required(self, column: str) -> bool:
-        """Whether ``column`` is never null in this table."""
-        if column in PROVENANCE:
-            return column not in _NULLABLE_PROVENANCE
-        return (column in self.key and column not in self.nullable_key) or column in self.required
-
-    def empty(self) -> pa.Table:
-        """A table of no rows with this schema."""
-        return self.schema.empty_table()
-
+__all__ = ["PROVENANCE", "TABLES", "Table"]
 
 _PRICE_COLUMNS = (
     "ticker",
@@ -86,20 +28,6 @@ _PRICE_COLUMNS = (
     "split_factor",
     "adj_method",
     "currency",
-)
-_PROFILE_COLUMNS = (
-    "ticker",
-    "as_of_date",
-    "name",
-    "exchange",
-    "currency",
-    "country",
-    "ipo_date",
-    "industry",
-    "sector",
-    "market_cap",
-    "shares_outstanding",
-    "cik",
 )
 
 
@@ -134,7 +62,7 @@ _ROWS: tuple[Table, ...] = (
         TableName("core_yahoo__company_profiles"),
         "Yahoo company profiles",
         "One row per ticker and day on which the profile was read.",
-        _PROFILE_COLUMNS,
+        PROFILE_COLUMNS,
         ("source", "ticker", "as_of_date"),
         "companies",
         sort_by=("ticker", "as_of_date"),
@@ -278,6 +206,7 @@ _ROWS: tuple[Table, ...] = (
         required=("is_holding", "form", "issuer_cik", "owner_name"),
         sort_by=("issuer_cik", "accession"),
     ),
+    *MARKET_TABLES,
     Table(
         TableName("raw_salescience__http_answers"),
         "Requests to providers",

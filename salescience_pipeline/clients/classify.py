@@ -147,6 +147,9 @@ class Dialect:
     headers: Callable[[str | None], Mapping[str, str]]
     """Request headers, given the credential."""
     classify: Callable[[Reply], Verdict]
+    params: Callable[[str | None], tuple[tuple[str, str], ...]] = lambda _credential: ()
+    """Query parameters, given the credential, for a provider that takes its key no other way; they never become part of
+    what is archived or shown."""
     needs_credential: bool = False
     has_plan: bool = False
     """Whether a refusal ("not in your plan") holds for the whole endpoint and not only for one object."""

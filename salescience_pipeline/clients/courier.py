@@ -223,7 +223,7 @@ class Courier:
         retry_at = None
         try:
             pending.sent += 1
-            received = self._wire.exchange(request, headers, extras.params if extras is not None else ())
+            received = self._wire.exchange(request, headers, self._params(request, extras))
             verdict = received.verdict
             outcome = AnswerClass.OK if verdict.healthy else verdict.answer_class
             retry_at = None if verdict.healthy else verdict.retry_at
@@ -241,6 +241,11 @@ class Courier:
         if pending.stored is not None:
             headers |= conditions(pending.stored)
         return headers
+
+    def _params(self, request: PlannedRequest, extras: Extras | None) -> tuple[tuple[str, str], ...]:
+        """What the address carries beyond the request's own parameters: a key, a crumb."""
+        own = registry.dialect(request.provider).params(self._credentials.get(request.provider))
+        return (*own, *(extras.params if extras is not None else ()))
 
     def _record(self, pending: Pending, received: Received) -> Attempt:
         answer_class = received.verdict.answer_class

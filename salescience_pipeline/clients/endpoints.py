@@ -15,7 +15,18 @@ from salescience_pipeline.settings import Settings, SettingsError
 Credential = SecretStr | str
 """A key is a ``SecretStr`` and is redacted wherever it turns up; a plain string is no secret (a contact)."""
 
-SANDBOX_CREDENTIALS: Mapping[str, Credential] = {"sec": "Sandbox sandbox@example.com", "tiingo": "sandbox"}
+_KEYS: Mapping[str, str] = {
+    "tiingo": "tiingo_token",
+    "finnhub": "finnhub_token",
+    "polygon": "polygon_key",
+    "alphavantage": "alphavantage_key",
+}
+"""Provider -> the setting that holds its key."""
+
+SANDBOX_CREDENTIALS: Mapping[str, Credential] = {
+    "sec": "Sandbox sandbox@example.com",
+    **dict.fromkeys(_KEYS, "sandbox"),
+}
 
 
 def base_urls(settings: Settings, sandbox_origin: str | None = None) -> dict[tuple[str, str], str]:
@@ -45,9 +56,11 @@ def credentials(settings: Settings) -> dict[str, Credential]:
     # SEC shuts out who names no address to write to, and a header takes nothing but printable ASCII.
     if "@" in contact and _fits_a_header(contact):
         found["sec"] = contact
-    token = settings.tiingo_token.get_secret_value().strip() if settings.tiingo_token is not None else ""
-    if token and _fits_a_header(token):
-        found["tiingo"] = SecretStr(token)
+    for provider, setting in _KEYS.items():
+        secret: SecretStr | None = getattr(settings, setting)
+        key = secret.get_secret_value().strip() if secret is not None else ""
+        if key and _fits_a_header(key):
+            found[provider] = SecretStr(key)
     return found
 
 

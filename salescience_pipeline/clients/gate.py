@@ -41,23 +41,30 @@ def gate_rules(settings: Settings) -> dict[str, GateRule]:
     """The rule of every provider in the catalogue, with what the settings say about some of them.
 
     Raises:
-        SettingsError: when Tiingo is to be asked faster than its plan allows, in the live world.
+        SettingsError: when a provider is to be asked faster than its plan allows, in the live world.
     """
     rules = {provider.id: GateRule.of(provider) for provider in PROVIDERS.values()}
     rules["sec"] = GateRule.of(PROVIDERS["sec"], rate=settings.edgar_rate, block_seconds=settings.edgar_block_seconds)
     rules["yahoo"] = GateRule.of(PROVIDERS["yahoo"], rate=settings.yahoo_rate)
-    rules["tiingo"] = GateRule.of(PROVIDERS["tiingo"], plan=settings.tiingo_plan, rate=_tiingo_rate(settings))
+    plans: dict[str, tuple[str, float | None]] = {
+        "tiingo": (settings.tiingo_plan, settings.tiingo_rate),
+        "finnhub": (settings.finnhub_plan, settings.finnhub_rate),
+        "polygon": (settings.polygon_plan, settings.polygon_rate),
+        "alphavantage": (settings.alphavantage_plan, settings.alphavantage_rate),
+    }
+    for provider, (plan, rate) in plans.items():
+        _refuse_haste(settings, provider, plan, rate)
+        rules[provider] = GateRule.of(PROVIDERS[provider], plan=plan, rate=rate)
     return rules
 
 
-def _tiingo_rate(settings: Settings) -> float | None:
-    allowed = PROVIDERS["tiingo"].plan(settings.tiingo_plan).rate
-    if settings.is_live and settings.tiingo_rate is not None and settings.tiingo_rate > allowed:
+def _refuse_haste(settings: Settings, provider: str, plan: str, rate: float | None) -> None:
+    allowed = PROVIDERS[provider].plan(plan).rate
+    if settings.is_live and rate is not None and rate > allowed:
         raise SettingsError(
-            f"SALESCIENCE_TIINGO_RATE is {settings.tiingo_rate:g}, but Tiingo's {settings.tiingo_plan} plan allows "
+            f"SALESCIENCE_{provider.upper()}_RATE is {rate:g}, but {PROVIDERS[provider].title}'s {plan} plan allows "
             f"{allowed:g} requests per second."
         )
-    return settings.tiingo_rate
 
 
 class GateRow(Protocol):

@@ -273,6 +273,22 @@ def _count(
     return replace(state, **changes) if changes else state
 
 
+def allowance(state: GateState, rule: GateRule, now: float) -> int | None:
+    """Requests that the quotas of the rule still allow at ``now``; None when it has none.
+
+    What is limited by distinct symbols is not counted: it depends on whom is asked for.
+    """
+    left: list[int] = []
+    for quota in rule.quotas:
+        if quota.counts == "requests":
+            begin, _ = window_bounds(quota.window, now, rule.timezone)
+            stored: float = getattr(state, f"{quota.window}_start")
+            left.append(quota.limit - (getattr(state, f"{quota.window}_used") if stored >= begin else 0))
+    if not left:
+        return None
+    return 0 if now < state.quota_until else max(min(left), 0)
+
+
 def _shortest_window_end(rule: GateRule, now: float) -> float:
     """When the next allowance begins if the provider does not say; midnight without a known quota."""
     windows: list[Window] = [quota.window for quota in rule.quotas if quota.counts == "requests"]

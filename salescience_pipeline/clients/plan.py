@@ -73,6 +73,10 @@ class Known:
     """The filings table's rows of the selected companies."""
     documents: frozenset[tuple[str, str]] = frozenset()
     """(accession, filename) of the documents that are already stored."""
+    reports: Mapping[Ticker, dt.date] = field(default_factory=dict)
+    """Day of each ticker's newest earnings report before today, from the stored calendar."""
+    allowance: int | None = None
+    """Requests that the provider's quotas still allow in their running windows; None: as many as we like."""
 
 
 @dataclass(frozen=True, slots=True)

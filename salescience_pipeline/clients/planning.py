@@ -9,6 +9,8 @@ import datetime as dt
 import json
 from typing import Any
 
+from salescience_pipeline.catalog.datasets import DATASETS
+from salescience_pipeline.catalog.sessions import NEW_YORK
 from salescience_pipeline.clients.errors import Contract, ProviderError
 from salescience_pipeline.clients.model import Answer, AnswerClass, PlannedRequest
 from salescience_pipeline.clients.plan import Known, Selection
@@ -69,6 +71,42 @@ def is_covered(ticker: Ticker, selection: Selection, known: Known) -> bool:
         # Nothing was there to be dated (unknown or empty): settled for the sessions before it was checked.
         return checked.date() >= known.last_session
     return last >= known.last_session
+
+
+def end_of(day: dt.date) -> dt.datetime:
+    """The moment at which ``day`` ends in New York."""
+    return dt.datetime.combine(day + dt.timedelta(days=1), dt.time(), NEW_YORK)
+
+
+def is_day_current(key: str, day: dt.date, selection: Selection, known: Known) -> bool:
+    """Whether ``day`` need not be asked for: it was looked at late enough, or a moment ago.
+
+    Late enough is ``late_for`` after its end (datasets without one: whenever it was answered for), a moment ago is within
+    ``refresh_after``. A look at the next day counts too, since recipes of such datasets look back over at least two days.
+    """
+    dataset = DATASETS[selection.dataset]
+    if selection.force or not is_settled(f"{key}|{day}", known):
+        return False
+    if dataset.late_for is None and dataset.refresh_after is None:
+        return True
+    looked_at = known.coverage[f"{key}|{day}"].checked_at
+    following = f"{key}|{day + dt.timedelta(days=1)}"
+    if dataset.late_for is not None and is_settled(following, known):
+        looked_at = max(looked_at, known.coverage[following].checked_at)
+    if dataset.refresh_after is not None and known.now - looked_at < dataset.refresh_after:
+        return True
+    return dataset.late_for is not None and looked_at >= end_of(day) + dataset.late_for
+
+
+def runs_of_days(days: list[dt.date], longest: int) -> list[tuple[dt.date, dt.date]]:
+    """``days`` as (first, last) of neighbours, none longer than ``longest`` days."""
+    runs: list[tuple[dt.date, dt.date]] = []
+    for day in sorted(days):
+        if runs and day - runs[-1][1] == dt.timedelta(days=1) and (day - runs[-1][0]).days < longest:
+            runs[-1] = (runs[-1][0], day)
+        else:
+            runs.append((day, day))
+    return runs
 
 
 def years_before(day: dt.date, years: int) -> dt.date:

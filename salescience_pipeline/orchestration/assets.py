@@ -60,13 +60,24 @@ def _table_spec(name: str) -> dg.AssetSpec:
     ).with_io_manager_key(LAKE_IO)
 
 
-def _deps_of(dataset: Dataset) -> list[str]:
-    """The assets whose rows planning needs: of several writers the one that is cut alike, so that keys map to keys."""
-    deps: list[str] = []
+def _deps_of(dataset: Dataset) -> list[dg.AssetDep]:
+    """The assets whose rows planning needs: of several writers the one that is cut alike, so that keys map to keys.
+
+    A ticker whose plan needs a table that grows by date needs its newest day.
+    """
+    deps: list[dg.AssetDep] = []
     for table in dataset.needs:
         writers = writers_of(table)
         alike = [key for key in writers if _cut_of(key) is dataset.cut]
-        deps += alike or list(writers)
+        deps += [
+            dg.AssetDep(
+                key,
+                partition_mapping=dg.LastPartitionMapping()
+                if (dataset.cut, _cut_of(key)) == (Cut.TICKER, Cut.DATE)
+                else None,
+            )
+            for key in alike or writers
+        ]
     return deps
 
 

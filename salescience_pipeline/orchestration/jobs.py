@@ -18,7 +18,7 @@ def _assets(*datasets: str) -> dg.AssetSelection:
 
 def build_jobs() -> list[dg.UnresolvedAssetJobDefinition]:
     """All jobs of the acquisition location."""
-    per_ticker = [name for name, dataset in DATASETS.items() if dataset.cut is Cut.TICKER]
+    per_ticker = [name for name, dataset in DATASETS.items() if dataset.cut is Cut.TICKER and dataset.in_history]
     return [
         dg.define_asset_job(
             "company_history",

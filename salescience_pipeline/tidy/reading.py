@@ -20,6 +20,7 @@ from salescience_pipeline.tidy.model import LeftOut
 
 _T = TypeVar("_T")
 _INT64 = 2**63
+_LAST_SECOND = 2**33
 _LISTED_PER_REASON = 50
 _ISO_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 _NUMBER = re.compile(r"[+-]?([0-9]{1,300}(\.[0-9]{0,300})?|\.[0-9]{1,300})([eE][+-]?[0-9]{1,4})?", re.ASCII)
@@ -206,6 +207,32 @@ def day(value: object, name: str) -> dt.date | None:
         except ValueError:
             pass
     raise BadRecord(f"{name} is {shown(value)} and no date")
+
+
+def moment(value: object, name: str) -> dt.datetime | None:
+    """Seconds since the epoch as a moment in UTC, or None for null and 0, which providers send for "never".
+
+    Raises:
+        BadRecord: for anything else, and for what lies beyond the year 2242.
+    """
+    seconds = whole(value, name)
+    if not seconds:
+        return None
+    if not 0 < seconds < _LAST_SECOND:
+        raise BadRecord(f"{name} is {shown(value)} and no moment")
+    return dt.datetime.fromtimestamp(seconds, dt.UTC)
+
+
+def small(value: object, name: str, low: int, high: int) -> int | None:
+    """A whole number from ``low`` to ``high``, or None for null.
+
+    Raises:
+        BadRecord: for anything else.
+    """
+    result = whole(value, name)
+    if result is not None and not low <= result <= high:
+        raise BadRecord(f"{name} is {shown(value)} and not within {low} to {high}")
+    return result
 
 
 def needed(value: _T | None, name: str) -> _T:

@@ -308,7 +308,8 @@ def test_recorded_error_answers_have_their_class() -> None:
     seen = set()
     for row in rows:
         key = (row["provider"], row["status"], row["content_type"])
-        if row["provider"] not in registry.PROVIDERS:
+        if row["provider"] not in {provider for provider, _, _ in _EXPECTED}:
+            # The other providers' recordings are held in test_classify_news.
             continue
         body = row["body"]
         data = (root / body[1:]).read_bytes() if root is not None and body.startswith("@") else body.encode()

@@ -39,14 +39,20 @@ def test_a_sandbox_that_runs_already_is_used() -> None:
 
 
 def test_real_credentials_are_used_in_the_live_world_only() -> None:
-    given = {"edgar_contact": "Company ops@example.com", "tiingo_token": SecretStr("real-token")}
+    keys = {
+        "tiingo": ("tiingo_token", SecretStr("real-token")),
+        "finnhub": ("finnhub_token", SecretStr("real-finnhub")),
+        "polygon": ("polygon_key", SecretStr("real-polygon")),
+        "alphavantage": ("alphavantage_key", SecretStr("real-alphavantage")),
+    }
+    given = {"edgar_contact": "Company ops@example.com"} | dict(keys.values())
     assert credentials(settings(World.FICTIONAL, **given)) == {
         "sec": "Sandbox sandbox@example.com",
-        "tiingo": "sandbox",
+        **dict.fromkeys(keys, "sandbox"),
     }
     assert credentials(settings(World.LIVE, **given)) == {
         "sec": "Company ops@example.com",
-        "tiingo": SecretStr("real-token"),
+        **{provider: secret for provider, (_, secret) in keys.items()},
     }
 
 
