@@ -19,8 +19,9 @@ from deltalake.transaction import AddAction
 from salescience_pipeline.catalog.tables import TABLES
 from salescience_pipeline.lake.archive import EMPTY_SHA256, Archive
 from salescience_pipeline.lake.audit import AuditRow
-from salescience_pipeline.lake.delta import DataFile, Delta, Raced, Snapshot
+from salescience_pipeline.lake.delta import Delta, Raced
 from salescience_pipeline.lake.locks import exclusive
+from salescience_pipeline.lake.snapshot import DataFile, Snapshot
 from salescience_pipeline.lake.tables import Commit, Tables, WriteMode
 
 ANSWERS = "raw_salescience__http_answers"

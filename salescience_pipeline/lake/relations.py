@@ -10,7 +10,7 @@ import re
 import pyarrow as pa
 
 from salescience_pipeline.catalog.tables import Table
-from salescience_pipeline.lake.delta import Snapshot
+from salescience_pipeline.lake.snapshot import Snapshot
 
 
 def duckdb_type(kind: pa.DataType) -> str:

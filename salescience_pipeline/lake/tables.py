@@ -27,13 +27,14 @@ import pyarrow.compute as pc
 from deltalake.transaction import AddAction
 
 from salescience_pipeline.lake.checking import check_covers, checked, known_table
-from salescience_pipeline.lake.delta import DataFile, Delta, Raced, Snapshot, new_columns
+from salescience_pipeline.lake.delta import Delta, Raced
 from salescience_pipeline.lake.errors import BadFilter, SchemaConflict, WriteConflict
 from salescience_pipeline.lake.layout import Layout
 from salescience_pipeline.lake.locks import exclusive
 from salescience_pipeline.lake.merging import Difference, WriteMode, difference, reach, without
 from salescience_pipeline.lake.relations import empty_relation, parquet_relation, quoted
 from salescience_pipeline.lake.selection import Slice, Where
+from salescience_pipeline.lake.snapshot import DataFile, Snapshot, new_columns
 
 __all__ = ["Commit", "Slice", "Tables", "Version", "Where", "WriteMode"]
 

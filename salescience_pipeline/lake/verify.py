@@ -20,10 +20,11 @@ from deltalake.exceptions import DeltaError
 from salescience_pipeline.catalog.tables import TABLES, Table
 from salescience_pipeline.identifiers import InvalidIdentifier
 from salescience_pipeline.lake.archive import EMPTY_SHA256, Archive
-from salescience_pipeline.lake.delta import DataFile, Delta, Snapshot
+from salescience_pipeline.lake.delta import Delta
 from salescience_pipeline.lake.errors import CorruptBlob, LakeError
 from salescience_pipeline.lake.layout import BLOB_SUFFIX
 from salescience_pipeline.lake.selection import Where
+from salescience_pipeline.lake.snapshot import DataFile, Snapshot
 from salescience_pipeline.lake.tables import Tables
 
 Progress = Callable[[str, int, int], None]

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from salescience_pipeline.sandbox.app import Sandbox
 from salescience_pipeline.sandbox.yahoo_chart import Charts
-from salescience_pipeline.sandbox.yahoo_figures import Figures
+from salescience_pipeline.sandbox.yahoo_quotes import Quotes
 from salescience_pipeline.sandbox.yahoo_series import Fundamentals
 
 
@@ -37,7 +37,7 @@ class FictionalSource:
         self._world = sandbox.world
         self._charts = Charts(sandbox)
         self._fundamentals = Fundamentals(sandbox)
-        self._figures = Figures(sandbox, self._charts, self._fundamentals)
+        self._figures = Quotes(sandbox, self._charts, self._fundamentals)
 
     def chart(self, symbol: str, params: Mapping[str, str]) -> dict[str, Any]:
         """See :class:`Source`."""
