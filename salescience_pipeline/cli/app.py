@@ -8,7 +8,7 @@ import typer
 from pydantic import ValidationError
 
 from salescience_pipeline import __version__
-from salescience_pipeline.cli import daily, demo, serve, watchlist
+from salescience_pipeline.cli import daily, demo, documents, serve, watchlist
 from salescience_pipeline.cli.console import err
 from salescience_pipeline.identifiers import InvalidIdentifier
 from salescience_pipeline.settings import SettingsError
@@ -30,6 +30,7 @@ app.command("verify")(daily.verify)
 app.command("status")(daily.status)
 app.command("docs")(daily.docs)
 app.add_typer(watchlist.app, name="watchlist")
+app.add_typer(documents.app, name="documents")
 
 
 def _version(value: bool) -> None:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from salescience_pipeline.documents.forms import form_of
 from salescience_pipeline.documents.headings import find_headings
-from salescience_pipeline.documents.item_lines import Candidate, read_part
+from salescience_pipeline.documents.item_lines import Candidate, IndexRow, read_part
 from salescience_pipeline.documents.items import FORM_8K, FORM_10K, FORM_10Q, FORM_20F, ItemTable, items_of, title_words
 from salescience_pipeline.documents.model import Block, BlockType
 from salescience_pipeline.documents.section_model import FURNITURE, Section, section_text
@@ -30,6 +30,10 @@ if TYPE_CHECKING:
 
 
 _STRONG = 5.0
+_ANCHOR_REACH = 1500
+"""Bytes before and behind the start of a heading in which the anchor of its link stands."""
+_FAR = 3000
+"""Characters: a link that leads further away from the heading than a page contradicts it."""
 _SHORT = frozenset({"1B", "4A", "9C", "16"})
 _SHORT_MAX = 20_000
 """Characters: a section of one of these items that is longer holds more than the item."""
@@ -85,6 +89,8 @@ class _Splitter:
         # An inner table stands before the outer one that began earlier; places are looked up by bisection.
         self.starts = list(accumulate((block.start for block in self.blocks), max))
         self.end = document.base + len(document.source.data)
+        self.listed_items: set[int] = set()
+        self.astray: set[int] = set()
 
     def run(self) -> tuple[Section, ...]:
         document = self.document
@@ -147,6 +153,7 @@ class _Splitter:
         """
         rows = rows_of_parts(self.headings.index_rows)
         self.listed_items = {place for place, _ in rows}
+        self._check_links(chain, rows)
         missing = [(place, row) for place, row in rows if place not in chain]
         anchors = _anchors(self.document, {target for _, row in missing for target in row.targets})
         for place, row in missing:
@@ -161,6 +168,28 @@ class _Splitter:
                 chain[place] = Candidate(
                     (place,), row.start, row.block, row.title, 1.0, True, True, method="fallback", text=at, end=row.end
                 )
+
+    def _check_links(self, chain: dict[int, Candidate], rows: list[tuple[int, IndexRow]]) -> None:
+        """Compare headings with where the table of contents links to: nearly always right in front of the heading."""
+        data, base = self.document.source.data, self.document.base
+        astray: list[tuple[int, IndexRow]] = []
+        for place, row in rows:
+            candidate = chain.get(place)
+            if candidate is None or not row.targets or row.start > candidate.start:
+                continue
+            begin, end = candidate.start - base - _ANCHOR_REACH, candidate.start - base + _ANCHOR_REACH
+            names = (b'"' + target.encode(self.document.source.encoding, "replace") + b'"' for target in row.targets)
+            candidate.agreed = any(data.find(name, max(0, begin), end) >= 0 for name in names)
+            if not candidate.agreed:
+                astray.append((place, row))
+        anchors = _anchors(self.document, {target for _, row in astray for target in row.targets})
+        for place, row in astray:
+            bytes_ = [anchors[target] for target in row.targets if target in anchors]
+            if bytes_:
+                at = self._text_at(chain[place].start)
+                distance = min(abs(self._text_at(byte) - at) for byte in bytes_)
+                chain[place].agreed = distance < GAP
+                self.astray |= {place} if distance > _FAR else set()
 
     def _statements(self, chain: dict[int, Candidate]) -> set[int]:
         """The tables of items that say something about them, and are no table of contents in front of the content."""
@@ -346,6 +375,10 @@ class _Splitter:
                 if candidate.weight >= _STRONG
                 else (0.5, "Found by its title alone; the heading has no number.")
             )
+        elif place in self.astray:
+            base, reason = 0.6, "The table of contents links to another place."
+        elif candidate.agreed and candidate.titled:
+            base, reason = 0.99, ""
         elif candidate.titled:
             base, reason = (0.97, "") if candidate.alone else (0.9, "Number and title open a paragraph.")
         else:

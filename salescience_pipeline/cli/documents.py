@@ -1,0 +1,196 @@
+"""`salescience documents`: one filing at a time, from a file, without a server and without settings.
+
+Every command reads a file, asks the documents room one question and prints the answer: JSON for programs, with ``--text``
+something for people. A document that cannot be read is one sentence on standard error and exit code 2.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from salescience_pipeline.cli.console import err
+
+if TYPE_CHECKING:
+    from salescience_pipeline.documents import Document
+
+app = typer.Typer(
+    name="documents", no_args_is_help=True, help="Read one SEC filing: blocks, facts, items, tables, answers."
+)
+
+File = Annotated[
+    Path, typer.Argument(help="A filing: HTML, inline XBRL, plain text, a full submission, an XBRL instance.")
+]
+Text = Annotated[bool, typer.Option("--text", help="Print for people instead of JSON for programs.")]
+Form = Annotated[str, typer.Option("--form", help="Form type, where the file does not say it.")]
+
+
+@contextmanager
+def _one_sentence(name: str) -> Iterator[None]:
+    """Whatever is wrong with a document or an option becomes one sentence and exit code 2."""
+    from salescience_pipeline.documents.errors import DocumentError  # noqa: PLC0415
+
+    try:
+        yield
+    except DocumentError as error:
+        _fail(f"{name}: {error} ({error.name})")
+    except BrokenPipeError:
+        # Whoever read the output has seen enough; what is still buffered goes nowhere.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as error:
+        _fail(f"{name}: {error.strerror or error}.")
+    except (RecursionError, MemoryError) as error:
+        _fail(f"{name}: The document is too large or nested too deep ({type(error).__name__}).")
+
+
+def _fail(sentence: str) -> None:
+    err.print(f"[red]Error:[/red] {sentence}", markup=True, soft_wrap=True)
+    raise typer.Exit(2)
+
+
+def _open(file: Path, form: str = "") -> Document:
+    from salescience_pipeline.documents import Hints, Limits, parse  # noqa: PLC0415
+    from salescience_pipeline.documents.errors import DocumentTooLarge  # noqa: PLC0415
+
+    limits = Limits()
+    if file.stat().st_size > limits.max_bytes:
+        raise DocumentTooLarge(f"The document has {file.stat().st_size:,} bytes; {limits.max_bytes:,} are allowed.")
+    return parse(file.read_bytes(), Hints(name=file.name, form=form), limits=limits)
+
+
+def _print(value: object) -> None:
+    json.dump(value, sys.stdout, ensure_ascii=False, indent=None, separators=(",", ":"))
+    sys.stdout.write("\n")
+
+
+def _lines(values: Iterator[str]) -> None:
+    for line in values:
+        sys.stdout.write(line + "\n")
+
+
+@app.command()
+def parse(
+    file: File,
+    text: Text = False,
+    chunk_mode: Annotated[
+        str, typer.Option(help="disabled, variable, section, page, block or page_sections.")
+    ] = "disabled",
+    table_format: Annotated[str, typer.Option(help="dynamic, html, md, csv or json.")] = "dynamic",
+) -> None:
+    """Blocks as Reducto's ParseResponse."""
+    with _one_sentence(file.name):
+        document = _open(file)
+        if text:
+            _lines(
+                f"{block.type.value:14} p{block.page:<4} {' '.join(block.text.split())[:160]}"
+                for block in document.blocks
+            )
+            return
+        from salescience_pipeline.documents.reducto import ParseOptions, to_reducto  # noqa: PLC0415
+
+        _print(to_reducto(document, ParseOptions(chunk_mode=chunk_mode, table_output_format=table_format)))
+
+
+@app.command()
+def facts(file: File, text: Text = False) -> None:
+    """XBRL facts, one JSON object per line."""
+    with _one_sentence(file.name):
+        found = _open(file).facts
+        if text:
+            for fact in found:
+                context = fact.context
+                when = context.end if context.start is None else f"{context.start}..{context.end}"
+                where = "".join(f" [{axis}={member}]" for axis, member in context.dimensions.items())
+                shown = " ".join(fact.value.split())[:100]
+                sys.stdout.write(f"{fact.concept}  {when}{where}  {shown} {fact.unit.text if fact.unit else ''}\n")
+            for problem in found.problems:
+                err.print(f"[yellow]Problem[/yellow] ({problem.reason}): {problem.message}")
+            return
+        _lines(found.json_lines())
+
+
+@app.command()
+def sections(file: File, text: Text = False, form: Form = "") -> None:
+    """Items with their place in the file."""
+    with _one_sentence(file.name):
+        from salescience_pipeline.documents.sections import find_sections  # noqa: PLC0415
+
+        found = find_sections(_open(file, form))
+        if not text:
+            _print([section.as_record() for section in found])
+            return
+        for section in found:
+            name = f"{section.part + ' ' if section.part else ''}Item {section.item}"
+            doubt = f"  ({section.reason})" if section.reason else ""
+            sys.stdout.write(
+                f"{name:14} {section.title[:60]:60} {section.start:>9}-{section.end:<9} {section.text_length:>8} characters"
+                f"  {section.method:8} {section.confidence:.2f}{doubt}\n"
+            )
+
+
+@app.command()
+def tables(file: File, text: Text = False) -> None:
+    """Tables as cells, with header rows, scale, currency and place."""
+    with _one_sentence(file.name):
+        document = _open(file)
+        found = document.tables
+        if text:
+            from salescience_pipeline.documents.table_output import to_markdown  # noqa: PLC0415
+
+            for table in found:
+                scale = f"x{table.scale}" if table.scale else ""
+                sys.stdout.write(
+                    f"Table {table.index} {table.caption[:80]} {scale} {table.currency or ''}\n{to_markdown(table)}\n\n"
+                )
+            return
+        _print([_table_record(table) for table in found])
+
+
+def _table_record(table: Any) -> dict[str, object]:
+    return {
+        "index": table.index,
+        "caption": table.caption,
+        "rows": table.n_rows,
+        "columns": table.n_cols,
+        "header_rows": table.header_rows,
+        "scale": table.scale,
+        "currency": table.currency,
+        "start": table.start,
+        "end": table.end,
+        "cells": [
+            {
+                "row": cell.row,
+                "col": cell.col,
+                "rowspan": cell.rowspan,
+                "colspan": cell.colspan,
+                "text": cell.text,
+                "value": str(cell.value) if cell.value is not None else None,
+                "header": cell.header,
+                "start": cell.start,
+                "end": cell.end,
+            }
+            for cell in table.cells
+        ],
+    }
+
+
+@app.command()
+def classify(file: File, text: Text = False, form: Form = "") -> None:
+    """What the file is: form, role, kind of exhibit, items; one entry per document of a submission."""
+    with _one_sentence(file.name):
+        from salescience_pipeline.documents.classify import classify_parts  # noqa: PLC0415
+
+        found = classify_parts(_open(file, form))
+        if text:
+            _lines(f"{c.form:10} {c.role:8} {c.exhibit:8} {c.kind:36} {c.confidence:.2f}  {c.reason}" for c in found)
+            return
+        from dataclasses import asdict  # noqa: PLC0415
+
+        _print([asdict(c) for c in found])
