@@ -27,6 +27,9 @@ from salescience_pipeline.clients.model import AnswerClass
 from salescience_pipeline.lake.errors import StorageFailed, storage_error
 from salescience_pipeline.lake.locks import exclusive
 
+_VERSION = 1
+"""Format of the database, kept in SQLite's ``user_version``."""
+
 _SCHEMA = """
 create table if not exists bodies (
     sha256 text primary key,
@@ -153,9 +156,25 @@ class _Connections:
     def __init__(self, path: Path) -> None:
         self.pid = os.getpid()
         self.write = self._open(path)
-        self.write.executescript(_SCHEMA)
+        self._make(path)
         self.read = self._open(path)
         self.read.execute("pragma query_only = on")
+
+    def _make(self, path: Path) -> None:
+        """Create the tables in an empty database.
+
+        Raises:
+            StorageFailed: when the database was made by another version of this software.
+        """
+        found = self.write.execute("pragma user_version").fetchone()[0]
+        if found == _VERSION:
+            return
+        if found or self.write.execute("select count(*) from sqlite_master").fetchone()[0]:
+            self.write.close()
+            raise StorageFailed(
+                f"The archive at {path} has format {found}, and this version of the software reads {_VERSION}."
+            )
+        self.write.executescript(f"begin immediate; {_SCHEMA} pragma user_version = {_VERSION}; commit;")
 
     @staticmethod
     def _open(path: Path) -> sqlite3.Connection:

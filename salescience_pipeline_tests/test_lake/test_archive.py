@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import hashlib
 import os
@@ -16,6 +17,7 @@ from hypothesis import strategies as st
 from salescience_pipeline.clients.model import AnswerClass, Body, RawRef
 from salescience_pipeline.identifiers import InvalidIdentifier
 from salescience_pipeline.lake.archive import EMPTY_SHA256, INLINE_BELOW, MEMORY_BELOW, Archive
+from salescience_pipeline.lake.audit import Audit
 from salescience_pipeline.lake.errors import CorruptBlob, StorageFailed, StorageFull
 from salescience_pipeline_tests.test_lake.rows import NOW, attempt, finish, start
 
@@ -293,3 +295,12 @@ def test_a_child_of_a_fork_uses_connections_of_its_own(tmp_path: Path) -> None:
         assert os.waitpid(child, 0)[1] == 0
         archive.put(attempt("/parent2", b"parent2"), "run", None)
         assert archive.audit.counts() == (3, 3)
+
+
+def test_an_archive_of_another_version_is_refused_in_one_sentence(tmp_path: Path) -> None:
+    path = tmp_path / "audit.db"
+    with contextlib.closing(sqlite3.connect(path)) as other:
+        other.execute("create table answers (request_id text)")
+        other.commit()
+    with pytest.raises(StorageFailed, match="has format 0"):
+        Audit(path).counts()
