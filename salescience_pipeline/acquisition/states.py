@@ -135,6 +135,8 @@ def _dated_states(dataset: Dataset, selection: Selection, ready: Ready) -> list[
     for day in _days(selection, ready.requests):
         for subject in _subjects(dataset, selection, request):
             count = rows[(subject if _is_per_ticker(dataset) else WHOLE, day)]
+            if dataset.is_snapshot:
+                count = rows.total()
             status, reason = _day_status(count, classes, bulk=bulk, per_ticker=_is_per_ticker(dataset))
             states.append(State(dataset.name, day.isoformat(), subject, status, count, day, day, reason))
     return states

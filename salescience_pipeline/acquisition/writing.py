@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -18,6 +19,7 @@ from salescience_pipeline.acquisition.outcome import TableTotals
 from salescience_pipeline.catalog.datasets import Dataset
 from salescience_pipeline.catalog.tables import TABLES
 from salescience_pipeline.clients.model import Answer, PlannedRequest
+from salescience_pipeline.lake.keys import key_codes
 from salescience_pipeline.lake.tables import Slice, Tables, WriteMode
 from salescience_pipeline.tidy.model import Tidied
 
@@ -44,7 +46,7 @@ def write_batch(tables: Tables, dataset: Dataset, batch: Sequence[Ready], totals
         if dataset.insert_only:
             _write(tables, name, [rows for _, rows in parts], None, WriteMode.INSERT_ONLY, totals)
         elif not _sliced(dataset, name):
-            _write(tables, name, [rows for _, rows in parts], None, WriteMode.UPSERT, totals)
+            _write(tables, name, _each_once(name, [rows for _, rows in parts]), None, WriteMode.UPSERT, totals)
         else:
             for covers, rows in _by_slice(dataset, parts).items():
                 _write(tables, name, rows, covers, WriteMode.REPLACE, totals)
@@ -83,6 +85,19 @@ def _slice_keys(column: str, ready: Ready, table: pa.Table) -> set[str]:
     subject = ready.requests[0].subject
     own = {"ticker": subject.ticker, "cik": subject.cik, "accession": subject.accession}[column]
     return {str(own)} if own is not None else set(pc.unique(table[column]).to_pylist())
+
+
+def _each_once(name: str, parts: Sequence[pa.Table]) -> Sequence[pa.Table]:
+    """``parts`` without the rows that an earlier part holds too: an article about two tickers comes with both of them."""
+    if "ticker" in TABLES[name].key or len(parts) < 2:
+        return parts
+    (codes,) = key_codes([pa.concat_tables(parts)], TABLES[name].key)
+    kept = np.zeros(len(codes), dtype=np.bool_)
+    kept[np.unique(codes, return_index=True)[1]] = True
+    ends = np.cumsum([part.num_rows for part in parts])
+    return [
+        part.filter(pa.array(kept[end - part.num_rows : end])) for part, end in zip(parts, ends.tolist(), strict=True)
+    ]
 
 
 def _write(

@@ -66,6 +66,8 @@ class Dataset:
     """Column that says to which day's partition a row belongs; None: ``trade_date`` or ``filing_date``."""
     per_ticker: bool = False
     """Whether the completeness of a day is told for each ticker, though no slice of the ticker is replaced."""
+    is_snapshot: bool = False
+    """Whether its rows tell of the moment of asking: they complete the day on which they were asked for, however dated."""
     in_history: bool = True
     """Whether it belongs to the history of a company that is newly followed; not what is asked for in rotation."""
     continues_stored: bool = False

@@ -30,6 +30,7 @@ MARKET_DATASETS: tuple[Dataset, ...] = (
         trading_days_only=True,
         dated_by="trade_date",
         per_ticker=True,
+        is_snapshot=True,
     ),
     Dataset(
         name=TableName("core_finnhub__news_articles"),

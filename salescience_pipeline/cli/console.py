@@ -60,8 +60,8 @@ def environment_for(settings: Settings) -> dict[str, str]:
         found["SALESCIENCE_CORPUS"] = str(settings.corpus)
     if settings.today is not None:
         found["SALESCIENCE_TODAY"] = settings.today
-    if "edgar_rate" in settings.model_fields_set:
-        found["SALESCIENCE_EDGAR_RATE"] = str(settings.edgar_rate)
+    for rate in {"edgar_rate", "finnhub_rate"} & settings.model_fields_set:
+        found[f"SALESCIENCE_{rate.upper()}"] = str(getattr(settings, rate))
     return found
 
 

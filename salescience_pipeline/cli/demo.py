@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -23,16 +20,19 @@ from salescience_pipeline.cli.console import (
     show_note,
     show_rows,
 )
+from salescience_pipeline.cli.running import Watch, progress_bar, quiet, run_job
 from salescience_pipeline.settings import Settings, World
 
 if TYPE_CHECKING:
     import dagster as dg
-    from rich.progress import Progress, TaskID
+    from rich.progress import Progress
 
     from salescience_pipeline.acquisition.outcome import Acquired
     from salescience_pipeline.acquisition.services import Services
 
 _RECORDED_RATE = 200.0
+_INVENTED_RATE = 10.0
+"""Requests per second to the sandbox's Finnhub: the few of a demonstration fit its minute, and nobody has to wait for it."""
 
 _ANSWERS = {
     "Companies by market value": """
@@ -60,32 +60,6 @@ _ANSWERS = {
 }
 
 
-@dataclass
-class _Watch:
-    """Shows how far the acquisitions are, and keeps their results."""
-
-    bar: Progress
-    tasks: dict[str, TaskID] = field(default_factory=dict)
-    results: list[Acquired] = field(default_factory=list)
-
-    def progress(self, dataset: str, done: int, planned: int, subject: str) -> None:
-        if dataset not in self.tasks:
-            self.tasks[dataset] = self.bar.add_task(dataset, total=planned, note="")
-        self.bar.update(self.tasks[dataset], completed=done, total=planned, note=f"[dim]{subject}[/dim]")
-
-    def result(self, acquired: Acquired) -> None:
-        self.results.append(acquired)
-        name = acquired.dataset.name
-        if name not in self.tasks:
-            self.tasks[name] = self.bar.add_task(name, total=1, completed=1, note="")
-        note = (
-            f"{acquired.rows:,} rows, {acquired.sent:,} requests" if acquired.planned else "current, nothing to ask for"
-        )
-        if acquired.failures:
-            note += f", [red]{len(acquired.failures)} failed[/red]"
-        self.bar.update(self.tasks[name], note=note)
-
-
 def demo(
     live: Live = False,
     corpus: Corpus = None,
@@ -108,6 +82,8 @@ def demo(
     if settings.world is World.CORPUS and "edgar_rate" not in settings.model_fields_set:
         # Nobody is spared by asking a folder slowly; most of what old submissions name is not recorded.
         settings = settings_for(corpus=corpus, home=home, edgar_rate=_RECORDED_RATE)
+    if settings.world is World.FICTIONAL and "finnhub_rate" not in settings.model_fields_set:
+        settings = settings_for(home=home, finnhub_rate=_INVENTED_RATE)
     os.environ.update(environment_for(settings))
     os.environ["DAGSTER_HOME"] = str(dagster_home(settings))
     show_note(settings)
@@ -133,21 +109,18 @@ def demo(
 
 def _run_everything(settings: Settings, services: Services, followed: Sequence[str]) -> tuple[list[Acquired], bool]:
     import dagster as dg  # noqa: PLC0415
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn  # noqa: PLC0415
 
     from salescience_pipeline.acquisition.acquire import watching  # noqa: PLC0415
     from salescience_pipeline.definitions import defs  # noqa: PLC0415
 
-    columns = (SpinnerColumn(), TextColumn("{task.description:<34}"), BarColumn(bar_width=24), MofNCompleteColumn(),
-               TimeElapsedColumn(), TextColumn("{task.fields[note]}"))  # fmt: skip
     log = settings.root / "demo.log"
     failed = False
-    with dg.DagsterInstance.get() as instance, Progress(*columns, console=err) as bar, _quiet(log):
+    with dg.DagsterInstance.get() as instance, progress_bar() as bar, quiet(log):
         instance.add_dynamic_partitions("tickers", list(followed))
-        watch = _Watch(bar)
+        watch = Watch(bar)
         with watching(watch):
             for job, tags, config in _steps(settings, services, instance, followed):
-                failed = not _run(defs.resolve_job_def(job), instance, tags, config) or failed
+                failed = not run_job(defs.resolve_job_def(job), instance, tags, config, by="demo") or failed
         failed = not _run_marts(bar, instance) or failed
     if failed:
         err.print(f"[red]Something failed; the runs in the UI and {log} say what.[/red]")
@@ -170,8 +143,8 @@ def _steps(
     if not recorded:
         day = services.last_session().isoformat()
         # The newest day first: one call for the whole market, before the histories make it superfluous.
-        yield "tiingo_eod_prices_daily", partition_tags(day, day), {}
-        yield "sec_filings_daily", partition_tags(day, day), {}
+        yield "tiingo_daily_prices", partition_tags(day, day), {}
+        yield "sec_daily_index", partition_tags(day, day), {}
     job = "company_filings" if recorded else "company_history"
     options: dict[str, Any] = {"n_years": 50} if recorded else {}
     config = {name: {"config": options} for name, dataset in DATASETS.items() if dataset.cut is Cut.TICKER and options}
@@ -201,19 +174,6 @@ def _later_snapshots(services: Services) -> list[str]:
     return sorted({file["ticker"] for file in files if file["kind"] == "later_submission" and file["ticker"]})
 
 
-def _run(
-    job: dg.JobDefinition, instance: dg.DagsterInstance, tags: Mapping[str, str], config: Mapping[str, Any]
-) -> bool:
-    quiet = {"loggers": {"console": {"config": {"log_level": "INFO"}}}}
-    result = job.execute_in_process(
-        instance=instance,
-        tags={"salescience/started_by": "demo", **tags},
-        run_config={**config, **quiet},
-        raise_on_error=False,
-    )
-    return bool(result.success)
-
-
 def _run_marts(bar: Progress, instance: dg.DagsterInstance) -> bool:
     """Build and publish the warehouse, unless it was built from just what the lake holds."""
     from salescience_pipeline.marts.warehouse import WarehouseResource  # noqa: PLC0415
@@ -227,34 +187,12 @@ def _run_marts(bar: Progress, instance: dg.DagsterInstance) -> bool:
     from salescience_pipeline.marts.definitions import defs  # noqa: PLC0415
 
     bar.update(task, note="[dim]building and testing[/dim]")
-    good = _run(defs.resolve_job_def("build_marts"), instance, {}, {})
+    good = run_job(defs.resolve_job_def("build_marts"), instance, {}, {}, by="demo")
     version = resource.services().warehouse.current().version if good else None
     bar.update(
         task, completed=1, note=f"warehouse version {version}" if good else "[red]failed, nothing published[/red]"
     )
     return good
-
-
-@contextlib.contextmanager
-def _quiet(log: Path) -> Iterator[None]:
-    """Send what Dagster and dbt print to a file, so that the progress display stays whole."""
-    import logging  # noqa: PLC0415
-
-    log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("a") as target, contextlib.redirect_stdout(target):
-        root = logging.getLogger()
-        handler = logging.StreamHandler(target)
-        root.addHandler(handler)
-        saved = os.dup(2)
-        # Dagster's console logger holds the file descriptor, not sys.stderr; the display writes to its own copy.
-        err.file = os.fdopen(os.dup(saved), "w")
-        os.dup2(target.fileno(), 2)
-        try:
-            yield
-        finally:
-            os.dup2(saved, 2)
-            root.removeHandler(handler)
-            os.close(saved)
 
 
 def _show_results(services: Services, results: Sequence[Acquired], seconds: float) -> None:
