@@ -261,7 +261,7 @@ def test_a_full_disk_is_an_error_and_leaves_nothing(tmp_path: Path) -> None:
 
 
 def test_a_full_database_is_an_error_and_leaves_nothing(tmp_path: Path) -> None:
-    said = finish(start("put_limited", tmp_path, 100_000, 60_000)).split()
+    said = finish(start("put_limited", tmp_path, 70_000, 60_000)).split()
     assert said in ([StorageFull.__name__], [StorageFailed.__name__])
     with Archive(tmp_path) as archive:
         assert archive.audit.counts() == (1, 1)
