@@ -46,7 +46,7 @@ def stop_run_retries(context: dg.AssetExecutionContext, failures: Sequence[Failu
     tags = {ERROR_CLASS_TAG: ",".join(classes)}
     if not is_worth_a_retry(failures):
         tags[MAX_RETRIES_TAG] = "0"
-    context.instance.add_run_tags(context.run_id, tags)
+    context.instance.add_run_tags(context.run.run_id, tags)
 
 
 def failures_table(failures: Sequence[Failure], *, limit: int = 50) -> str:

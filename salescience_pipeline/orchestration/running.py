@@ -45,7 +45,7 @@ def run_dataset(
         yield from _acquire(context, dataset, config, services, selection, keys)
     except (InvalidIdentifier, SelectionError, SandboxUnavailable, SettingsError) as refused:
         # Nothing was sent: asking again would be refused again.
-        context.instance.add_run_tags(context.run_id, {MAX_RETRIES_TAG: "0"})
+        context.instance.add_run_tags(context.run.run_id, {MAX_RETRIES_TAG: "0"})
         raise dg.Failure(str(refused), allow_retries=False) from refused
 
 
@@ -65,7 +65,7 @@ def _acquire(
             total = done
             context.log.info(f"{done} of {planned} requests, last {subject}")
 
-    acquired = acquire(services, selection, run_id=context.run_id, progress=progress)
+    acquired = acquire(services, selection, run_id=context.run.run_id, progress=progress)
     context.log.info(acquired.sentence())
     raises = bool(acquired.failures) and config.fail_run
     yield from results_of(dataset, acquired, services, selection)
