@@ -127,7 +127,7 @@ def _opened(token: str) -> dict[str, str]:
         text = base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)).decode()
     except (binascii.Error, ValueError) as error:
         raise BadQuery("The parameter 'cursor' is not valid.") from error
-    fields = dict(parse_qsl(text))
+    fields = dict(parse_qsl(text, keep_blank_values=True))
     if "ap" not in fields:
         raise BadQuery("The parameter 'cursor' is not valid.")
     return fields
