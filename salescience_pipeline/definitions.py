@@ -17,6 +17,7 @@ from salescience_pipeline.orchestration.jobs import build_jobs
 from salescience_pipeline.orchestration.resources import ServicesResource
 from salescience_pipeline.orchestration.schedules import build_schedules
 from salescience_pipeline.orchestration.sensors import build_sensors
+from salescience_pipeline.orchestration.submissions import submission, submissions
 
 
 def build_defs(
@@ -31,9 +32,9 @@ def build_defs(
     services = services or ServicesResource()
     return dg.Definitions(
         assets=build_assets(),
-        jobs=build_jobs(),
+        jobs=[*build_jobs(), submission],
         schedules=build_schedules(),
-        sensors=build_sensors(),
+        sensors=[*build_sensors(), submissions],
         resources={"services": services, LAKE_IO: LakeIOManager(services=services), **(resources or {})},
         # A process per step costs two to four times the CPU of the steps themselves.
         executor=dg.in_process_executor,

@@ -134,8 +134,40 @@ class Settings(BaseSettings):
     today: Annotated[str | None, NoDecode] = Field(
         None, pattern=r"^\d{4}-\d{2}-\d{2}$", description="Freeze the calendar at this date (tests and demonstrations)."
     )
+    documents_backend: str = Field(
+        "local",
+        pattern="^(local|reducto)$",
+        description="Who cuts filings into blocks: the engine here (local), or the Reducto API (in the sandbox's worlds its "
+        "emulator).",
+    )
+    reducto_key: SecretStr | None = Field(
+        None,
+        validation_alias=AliasChoices("SALESCIENCE_REDUCTO_KEY", "REDUCTO_API_KEY", "reducto_key"),
+        description="Reducto API key; compulsory for the reducto backend in the live world.",
+    )
+    document_workers: int = Field(
+        2, ge=1, le=64, description="Processes that read documents at once in one run, each with a budget of its own."
+    )
     threads: int = Field(8, ge=1, le=64, description="Requests in flight at once in one run.")
     max_body_bytes: int = Field(500_000_000, ge=1, description="Cap on one decoded answer, in bytes.")
+    gateway_host: str = Field("127.0.0.1", description="Address on which `salescience gateway` listens.")
+    gateway_port: int = Field(8100, ge=0, le=65_535, description="Port of the gateway; 0 takes a free one.")
+    gateway_auth: str = Field(
+        "auto",
+        pattern="^(auto|none|api_key)$",
+        description="Who may ask the gateway: `api_key`, or `none` for programs on this machine only; `auto` is `none` in the "
+        "sandbox's worlds and `api_key` in the live one.",
+    )
+    gateway_origins: list[str] = Field(
+        default=[], description="JSON list of web origins whose pages may call the gateway (CORS); `*` is refused."
+    )
+    upstreams: dict[str, str] = Field(
+        default={},
+        description="JSON object of the services behind the gateway: writer, research and backend, with their URLs.",
+    )
+    services: dict[str, str] = Field(
+        default={}, description="JSON object of service name to URL for /api/orchestrate; the sandbox's own by default."
+    )
     log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="Level of our own log lines.")
 
     @model_validator(mode="after")

@@ -60,6 +60,8 @@ class Beat:
     status: str
     jobs_processed: int
     memory_usage: int
+    age: dt.timedelta
+    """By the reader's clock."""
 
 
 def fair(waiting: Sequence[Chunk], in_flight: Mapping[str, int], slots: int) -> list[Chunk]:
@@ -145,7 +147,7 @@ class Dispatch:
             chunks = [_chunk(row) for row in connection.execute(query).mappings()]
             runs = [chunk.run_id for chunk in chunks if chunk.run_id is not None]
             rows = connection.execute(select(RunHeartbeat).where(RunHeartbeat.run_id.in_(runs))).mappings()
-            beats = {row["run_id"]: Beat(**{name: row[name] for name in Beat.__slots__}) for row in rows}
+            beats = {row["run_id"]: _beat(row, self._clock()) for row in rows}
         return [(chunk, beats.get(chunk.run_id or "")) for chunk in chunks]
 
     def requeue(self, chunk: Chunk, *, reason: str) -> bool:
@@ -248,14 +250,24 @@ class Dispatch:
             mine = (RunChunk.run_key == run_key, RunChunk.run_id == run_id, RunChunk.status == "running")
             return connection.scalar(select(RunChunk.run_key).where(*mine)) is not None
 
-    def forget_beats(self, *, before: dt.datetime) -> int:
-        """Delete the heartbeats of runs that were last heard of before a moment."""
+    def forget_beats(self, *, older_than: dt.timedelta) -> int:
+        """Delete the heartbeats of runs that were last heard of that long ago; returns how many."""
+        before = self._clock() - older_than
+        with looking(self._engine, None) as connection:
+            old = connection.scalars(select(RunHeartbeat.run_id).where(RunHeartbeat.at < before)).all()
+        if not old:
+            return 0
         with writing(self._engine, None) as connection:
-            return connection.execute(delete(RunHeartbeat).where(RunHeartbeat.at < before)).rowcount
+            return connection.execute(delete(RunHeartbeat).where(RunHeartbeat.run_id.in_(old))).rowcount
 
 
 def _job() -> tuple[Any, Any]:
     return Job, (Job.organization_id == RunChunk.organization_id) & (Job.job_id == RunChunk.job_id)
+
+
+def _beat(row: Mapping[Any, Any], now: dt.datetime) -> Beat:
+    values = {name: row[name] for name in Beat.__slots__ if name != "age"}
+    return Beat(**values, age=now - row["at"])
 
 
 def _chunk(row: Mapping[Any, Any]) -> Chunk:

@@ -26,6 +26,7 @@ SCOPES: tuple[str, ...] = (
     "jobs:write",
     "jobs:trigger",
     "results:read",
+    "results:content",
     "tasks:read",
     "tasks:write",
     "proxy",

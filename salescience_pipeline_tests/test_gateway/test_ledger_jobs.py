@@ -150,7 +150,8 @@ def test_003_07_heartbeats_say_whether_the_run_is_still_wanted(ledger: Ledger) -
     assert (beat.worker_id, beat.jobs_processed, beat.memory_usage, beat.status) == ("host:1", 2, 5, "running")
     ledger.jobs.cancel(ACME, job.job_id, actor="test", request_id="r")
     assert not ledger.dispatch.beat("run", **told)  # type: ignore[arg-type]
-    assert ledger.dispatch.forget_beats(before=beat.at + dt.timedelta(minutes=1)) == 1
+    assert ledger.dispatch.forget_beats(older_than=dt.timedelta(minutes=1)) == 0
+    assert ledger.dispatch.forget_beats(older_than=dt.timedelta()) == 1
 
 
 def test_cancel_and_retry(ledger: Ledger) -> None:

@@ -1,0 +1,80 @@
+"""The application: routes, middleware and life of one gateway process.
+
+What does not belong here: any route.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.middleware.cors import CORSMiddleware
+
+from salescience_pipeline import __version__
+from salescience_pipeline.gateway import jobs, problems, results, submit
+from salescience_pipeline.gateway.middleware import Envelope
+from salescience_pipeline.gateway.models import ProblemDocument
+from salescience_pipeline.gateway.state import State
+from salescience_pipeline.settings import Settings
+
+_PROBLEM: dict[str, Any] = {"model": ProblemDocument, "content": {"application/problem+json": {}}}
+_RESPONSES: dict[int | str, dict[str, Any]] = {
+    code: {**_PROBLEM, "description": text}
+    for code, text in {
+        400: "A body that cannot be read", 401: "No API key, or one that does not work",
+        403: "The key lacks the scope or belongs to another organization", 404: "No such thing, or not yours",
+        408: "The body came too slowly", 409: "Not now", 413: "The body is too large", 422: "The request is not valid",
+        429: "Too much at once", 503: "Not available now",
+    }.items()
+}  # fmt: skip
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """The gateway of one world.
+
+    Raises:
+        SettingsError: for settings that would let everybody in.
+    """
+    state = State(settings)
+
+    @asynccontextmanager
+    async def life(_app: FastAPI) -> AsyncIterator[None]:
+        warm = threading.Thread(target=_warm_up, args=(state,), name="warm-up", daemon=True)
+        warm.start()
+        yield
+        warm.join(timeout=10)
+        state.close()
+
+    app = FastAPI(
+        title="Salescience",
+        version=__version__,
+        summary="Filings, prices and fundamentals of companies, for many organisations.",
+        description=settings.provenance_note or "",
+        lifespan=life,
+        responses=_RESPONSES,
+    )
+    app.state.gateway = state
+    problems.install(app)
+    for module in (submit, jobs, results):
+        app.include_router(module.router)
+    app.add_middleware(
+        CORSMiddleware,
+        allow_origins=settings.gateway_origins,
+        allow_methods=["GET", "POST", "DELETE"],
+        allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "X-API-Key", "X-Request-ID"],
+        expose_headers=["ETag", "Location", "Retry-After", "X-Request-ID", "Idempotent-Replayed"],
+        max_age=600,
+    )
+    app.add_middleware(Envelope)
+    return app
+
+
+def _warm_up(state: State) -> None:
+    """Open the ledger and import what the first submission needs, while the gateway answers already."""
+    state.ledger.jobs  # noqa: B018 - opened by being looked at
+    from salescience_pipeline.acquisition import submissions  # noqa: PLC0415
+
+    assert submissions

@@ -1,0 +1,143 @@
+"""Errors as RFC 9457 problem documents with codes that never change; nobody outside sees a traceback.
+
+https://www.rfc-editor.org/rfc/rfc9457
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from salescience_pipeline.identifiers import InvalidIdentifier
+from salescience_pipeline.ledger.job_model import IdempotencyConflict, NotCancellable, NotRetryable, TooManyOpenJobs
+
+_log = logging.getLogger("salescience.gateway")
+_TITLES = {
+    400: "Bad request", 401: "Not authenticated", 403: "Not allowed", 404: "Not found", 405: "Method not allowed",
+    408: "Request timeout", 409: "Conflict", 413: "Too large", 415: "Unsupported media type", 416: "Range not satisfiable",
+    422: "Invalid request", 429: "Too many requests", 500: "Internal error", 501: "Not implemented", 502: "Bad gateway",
+    503: "Not available", 504: "Gateway timeout",
+}  # fmt: skip
+_CODES = {
+    400: "bad_request",
+    404: "not_found",
+    405: "method_not_allowed",
+    413: "body_too_large",
+    415: "unsupported_media_type",
+}
+_SHOWN_ERRORS = 20
+
+
+class Problem(Exception):
+    """An answer that is an error: status, stable code, one sentence, and what else the client should know."""
+
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        detail: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        extra: Mapping[str, Any] | None = None,
+    ) -> None:
+        super().__init__(detail)
+        self.status, self.code, self.detail = status, code, detail
+        self.headers, self.extra = dict(headers or {}), dict(extra or {})
+
+
+def body_of(
+    status: int, code: str, detail: str, request_id: str, extra: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """The problem document."""
+    return {
+        "type": f"urn:salescience:problem:{code}",
+        "title": _TITLES.get(status, "Error"),
+        "status": status,
+        "code": code,
+        "detail": detail,
+        "request_id": request_id,
+        **(extra or {}),
+    }
+
+
+def response_of(request: Request, problem: Problem) -> JSONResponse:
+    """The problem as a response."""
+    request_id = getattr(request.state, "request_id", "")
+    content = body_of(
+        problem.status, problem.code, problem.detail, request_id, {"status": problem.status, **problem.extra}
+    )
+    return JSONResponse(
+        content, status_code=problem.status, headers=problem.headers, media_type="application/problem+json"
+    )
+
+
+def not_found() -> Problem:
+    """What does not exist and what belongs to somebody else are one and the same."""
+    return Problem(404, "not_found", "There is no such thing, or it is not yours.")
+
+
+def _known(error: Exception) -> Problem | None:
+    if isinstance(error, InvalidIdentifier):
+        return Problem(422, "invalid_identifier", str(error))
+    if isinstance(error, IdempotencyConflict):
+        return Problem(422, "idempotency_key_reused", str(error))
+    if isinstance(error, TooManyOpenJobs):
+        return Problem(429, "too_many_open_jobs", str(error), headers={"Retry-After": "30"})
+    if isinstance(error, NotCancellable):
+        return Problem(409, "job_is_over", str(error))
+    if isinstance(error, NotRetryable):
+        return Problem(409, "nothing_to_retry", str(error))
+    return None
+
+
+def _of_validation(error: RequestValidationError) -> Problem:
+    found = [
+        {
+            "where": "/".join(str(part) for part in item["loc"])[:200],
+            "what": str(item["msg"])[:200],
+            "kind": item["type"],
+        }
+        for item in error.errors()[:_SHOWN_ERRORS]
+    ]
+    if any(item["kind"] == "json_invalid" for item in found):
+        return Problem(422, "invalid_json", "The body is not JSON.", extra={"errors": found})
+    first = found[0] if found else {"where": "request", "what": "is not valid"}
+    return Problem(422, "invalid_request", f"{first['where']}: {first['what']}.", extra={"errors": found})
+
+
+def install(app: FastAPI) -> None:
+    """Teach ``app`` to answer every error as a problem document."""
+
+    @app.exception_handler(Problem)
+    async def _problem(request: Request, error: Problem) -> JSONResponse:
+        return response_of(request, error)
+
+    @app.exception_handler(RequestValidationError)
+    async def _validation(request: Request, error: RequestValidationError) -> JSONResponse:
+        return response_of(request, _of_validation(error))
+
+    @app.exception_handler(HTTPException)
+    async def _http(request: Request, error: HTTPException) -> JSONResponse:
+        code = _CODES.get(error.status_code, "error")
+        return response_of(request, Problem(error.status_code, code, str(error.detail), headers=error.headers))
+
+    async def _expected(request: Request, error: Exception) -> JSONResponse:
+        problem = _known(error)
+        assert problem is not None
+        return response_of(request, problem)
+
+    for kind in (InvalidIdentifier, IdempotencyConflict, TooManyOpenJobs, NotCancellable, NotRetryable):
+        app.add_exception_handler(kind, _expected)
+
+    @app.exception_handler(Exception)
+    async def _unexpected(request: Request, error: Exception) -> JSONResponse:
+        _log.error("unexpected %s in %s %s", type(error).__name__, request.method, request.url.path, exc_info=error)
+        return response_of(
+            request, Problem(500, "internal", "Something went wrong here; the request id finds it in the log.")
+        )

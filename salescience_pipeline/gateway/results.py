@@ -1,0 +1,227 @@
+"""GET /results/{job_id}: the envelopes of a job, streamed; and one source's content, with ETag and ranges.
+
+A 50 MB filing passes through in pieces; nothing here holds one as a whole. What does not belong here: how a content is put
+together (``acquisition.submissions``).
+"""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import hashlib
+import io
+import json
+import re
+from collections.abc import Iterator, Sequence
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Header, Query, Request, Response
+from fastapi.responses import StreamingResponse
+
+from salescience_pipeline.gateway.jobs import Organization, job_of
+from salescience_pipeline.gateway.models import ResultsResponse
+from salescience_pipeline.gateway.problems import Problem, not_found
+from salescience_pipeline.gateway.state import Caller, Calling, State
+from salescience_pipeline.identifiers import OrganizationId
+from salescience_pipeline.ledger.job_model import JobView, SourceView
+
+router = APIRouter(tags=["results"])
+_RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})", re.ASCII)
+_SAFE = {
+    "Cache-Control": "private, no-cache",
+    # What companies file is shown to nobody as a page of ours.
+    "Content-Security-Policy": "sandbox; default-src 'none'",
+}
+_MEDIA = {"json": "application/json", "pdf": "application/octet-stream"}
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+@router.get("/results/{job_id}", response_model=ResultsResponse)
+def results(
+    job_id: str,
+    request: Request,
+    caller: Calling,
+    organization_id: Organization = None,
+    partial: Annotated[bool, Query(description="Give what is finished instead of refusing until all is.")] = False,
+    fields: Annotated[
+        str | None, Query(pattern="^metadata$", description="`metadata`: leave the contents out.")
+    ] = None,
+    source: Annotated[str | None, Query(pattern="^(sec|yahoo)$", description="Only this provider's.")] = None,
+    format_: Annotated[
+        str, Query(alias="format", pattern="^(json|csv)$", description="csv: one line per source.")
+    ] = "json",
+) -> Response:
+    """What came of a job's sources, once it is over."""
+    job = job_of(caller, "results:read", job_id, organization_id)
+    if not job.status.is_final and not partial:
+        raise Problem(
+            409, "job_not_finished", f"The job is {job.status.value}; ask again, or with partial=true for what is there.",
+            # Here "status" is the job's word, as the clients of POST /submit know it, and not the number again.
+            headers={"Retry-After": "2"}, extra={"job_id": job.job_id, "status": job.status.value},
+        )  # fmt: skip
+    with_content = fields is None and format_ == "json" and _may_read_content(caller)
+    chosen = [item for item in job.sources if item.status.is_final and source in (None, item.provider)]
+    tag = _tag([job.job_id, with_content, format_, *((item.key, item.status, item.content) for item in chosen)])
+    headers = {**_SAFE, "ETag": tag}
+    if _unchanged(request, tag):
+        return Response(status_code=304, headers=headers)
+    _audit(caller, job, [item.key for item in chosen], content=with_content)
+    if format_ == "csv":
+        headers["Content-Disposition"] = f'attachment; filename="{job.job_id}.csv"'
+        return Response(_csv(chosen), media_type="text/csv; charset=utf-8", headers=headers)
+    stream = _envelopes(caller.state, job, chosen, with_content=with_content)
+    return StreamingResponse(stream, media_type="application/json", headers=headers)
+
+
+@router.api_route("/results/{job_id}/{key}", methods=["GET", "HEAD"], response_class=StreamingResponse)
+def content(
+    job_id: str,
+    key: str,
+    request: Request,
+    caller: Calling,
+    organization_id: Organization = None,
+    range_: Annotated[str | None, Header(alias="Range", max_length=100)] = None,
+) -> Response:
+    """One source's content as it is, in pieces."""
+    job = job_of(caller, "results:content", job_id, organization_id)
+    found = next((item for item in job.sources if item.key == key), None)
+    if found is None or found.content is None:
+        raise not_found()
+    tag = f'"{found.content.sha256}"'
+    headers = {**_SAFE, "ETag": tag, "Accept-Ranges": "bytes"}
+    if _unchanged(request, tag):
+        return Response(status_code=304, headers=headers)
+    size = found.content.size
+    first, last, code = _span(range_, size) if request.headers.get("if-range", tag) == tag else (0, size - 1, 200)
+    headers["Content-Length"] = str(last - first + 1)
+    if code == 206:
+        headers["Content-Range"] = f"bytes {first}-{last}/{size}"
+    _audit(caller, job, [key], content=True)
+    media = _MEDIA.get(found.content.kind, "text/plain; charset=utf-8")
+    if request.method == "HEAD":
+        return Response(status_code=code, headers=headers, media_type=media)
+    stream = _cut(_pieces(caller.state, found), first, last)
+    return StreamingResponse(stream, status_code=code, headers=headers, media_type=media)
+
+
+def _may_read_content(caller: Caller) -> bool:
+    return caller.principal is None or caller.principal.may("results:content")
+
+
+def _audit(caller: Caller, job: JobView, keys: Sequence[str], *, content: bool) -> None:
+    caller.state.ledger.audit.record(
+        OrganizationId(job.organization_id),
+        actor=caller.principal.key_id if caller.principal else "local",
+        action="results.read",
+        target=job.job_id,
+        request_id=caller.request_id,
+        detail={"sources": len(keys), "first": keys[0] if keys else None, "content": content},
+    )
+
+
+def _tag(values: Sequence[Any]) -> str:
+    return f'"{hashlib.sha256(repr(values).encode()).hexdigest()}"'
+
+
+def _unchanged(request: Request, tag: str) -> bool:
+    wanted = request.headers.get("if-none-match", "")
+    return wanted == "*" or tag in (part.strip().removeprefix("W/") for part in wanted.split(","))
+
+
+def _span(text: str | None, size: int) -> tuple[int, int, int]:
+    """First and last byte of a range, and the status; what is no single range of bytes means the whole.
+
+    Raises:
+        Problem: 416 for a range behind the end.
+    """
+    match = _RANGE.fullmatch(text or "")
+    if match is None or not (match[1] or match[2]):
+        return 0, size - 1, 200
+    if not match[1]:
+        first, last = max(size - int(match[2]), 0), size - 1
+    else:
+        first, last = int(match[1]), min(int(match[2]) if match[2] else size - 1, size - 1)
+    if first > last or first >= size:
+        raise Problem(
+            416, "range_not_satisfiable", f"The content has {size} bytes.", headers={"Content-Range": f"bytes */{size}"}
+        )
+    return first, last, 206
+
+
+def _pieces(state: State, source: SourceView) -> Iterator[bytes]:
+    """The content's bytes: a filing's from the archive, anything else from the results."""
+    from salescience_pipeline.clients.model import RawRef  # noqa: PLC0415 - with the lake, when first needed
+
+    assert source.content is not None
+    if source.provider == "sec":
+        return state.services.archive.pieces(RawRef(source.content.sha256, source.content.size))
+    return state.results.pieces(source.content.sha256)
+
+
+def _cut(pieces: Iterator[bytes], first: int, last: int) -> Iterator[bytes]:
+    at = 0
+    for piece in pieces:
+        part = piece[max(first - at, 0) : last + 1 - at] if at <= last else b""
+        at += len(piece)
+        if part:
+            yield part
+
+
+# -- the envelopes as one JSON document ---------------------------------------------------------------------------------
+def _envelopes(state: State, job: JobView, sources: Sequence[SourceView], *, with_content: bool) -> Iterator[bytes]:
+    yield b'{"job_id":' + _json(job.job_id) + b',"results":{'
+    separator = b""
+    for source in sources:
+        if source.content is None:
+            continue
+        yield separator + _json(source.key) + b':{"content":'
+        if with_content:
+            yield from _content(state, source)
+        else:
+            yield b"null"
+        about = {"content_type": source.content.kind, "source": source.provider, "metadata": dict(source.details)}
+        yield b"," + _json(about)[1:]
+        separator = b","
+    errors = {
+        source.key: {"status": source.status.value, "error_class": source.error_class, "error": source.error}
+        for source in sources
+        if source.content is None
+    }
+    yield b"}" + (b',"errors":' + _json(errors) if errors else b"") + b"}"
+
+
+def _content(state: State, source: SourceView) -> Iterator[bytes]:
+    assert source.content is not None
+    if source.content.kind == "json":
+        yield from _pieces(state, source)
+        return
+    decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
+    yield b'"'
+    for piece in _pieces(state, source):
+        yield _json(decoder.decode(piece))[1:-1]
+    yield _json(decoder.decode(b"", final=True))[1:-1] + b'"'
+
+
+def _json(value: Any) -> bytes:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str).encode()
+
+
+# -- as a table -----------------------------------------------------------------------------------------------------------
+_COLUMNS = ("ticker", "cik", "accession", "form", "filing_date", "report_date", "url", "fetched_at", "sha256")
+
+
+def _csv(sources: Sequence[SourceView]) -> str:
+    written = io.StringIO()
+    writer = csv.writer(written)
+    writer.writerow(["key", "source", "status", "content_type", "bytes", *_COLUMNS, "error"])
+    for item in sources:
+        kind, size = (item.content.kind, item.content.size) if item.content else ("", "")
+        values = [item.key, item.provider, item.status.value, kind, size]
+        values += [item.details.get(name) or "" for name in _COLUMNS]
+        writer.writerow([_harmless(value) for value in [*values, item.error or ""]])
+    return written.getvalue()
+
+
+def _harmless(value: object) -> object:
+    """A cell that no spreadsheet takes for a formula."""
+    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value

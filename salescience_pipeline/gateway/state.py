@@ -1,0 +1,199 @@
+"""What the routes share: settings, ledger, the rooms of the lake (opened when first needed), and who is asking.
+
+One per process and without any state of a client: two gateways on one database are one gateway.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import threading
+import time
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Annotated
+
+from fastapi import Depends, Request
+
+from salescience_pipeline.gateway.problems import Problem
+from salescience_pipeline.identifiers import InvalidIdentifier, OrganizationId
+from salescience_pipeline.ledger.ledger import Ledger
+from salescience_pipeline.ledger.organizations import SCOPES, Principal
+from salescience_pipeline.settings import Settings, SettingsError
+
+if TYPE_CHECKING:
+    from salescience_pipeline.acquisition.services import Services
+    from salescience_pipeline.lake.results import Results
+
+LOCAL = OrganizationId("local")
+"""The organisation of requests that name none, where no key is needed."""
+_REMEMBER_SECONDS = 2.0
+"""How long a key's owner is remembered; a revoked key works that much longer at most."""
+
+
+def is_loopback(host: str) -> bool:
+    """Whether an address or a Host name means this machine."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+class State:
+    """The open rooms of one gateway process."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Nothing is opened yet.
+
+        Raises:
+            SettingsError: for an origin list that allows everybody.
+        """
+        if "*" in settings.gateway_origins:
+            raise SettingsError("SALESCIENCE_GATEWAY_ORIGINS must name its origins; * is refused.")
+        self.settings = settings
+        self.needs_key = settings.gateway_auth == "api_key" or (settings.gateway_auth == "auto" and settings.is_live)
+        self._lock = threading.Lock()
+        self._principals: dict[str, tuple[float, Principal]] = {}
+        self._known: set[str] = set()
+
+    @cached_property
+    def ledger(self) -> Ledger:
+        """The service database, migrated."""
+        self.settings.root.mkdir(parents=True, exist_ok=True)
+        return Ledger.open(self.settings.ledger_url)
+
+    @cached_property
+    def services(self) -> Services:
+        """Lake and planner; imported when first needed, so that the gateway answers before Arrow is loaded."""
+        from salescience_pipeline.acquisition.services import Services  # noqa: PLC0415
+
+        opened = Services(self.settings)
+        opened.ledger = self.ledger
+        return opened
+
+    @cached_property
+    def results(self) -> Results:
+        """What was put together for clients."""
+        from salescience_pipeline.lake.results import Results  # noqa: PLC0415
+
+        return Results(self.settings.lake_dir)
+
+    def close(self) -> None:
+        """Close what was opened."""
+        opened = self.__dict__.pop("services", None)
+        if opened is not None:
+            opened.close()
+        ledger = self.__dict__.pop("ledger", None)
+        if ledger is not None:
+            ledger.close()
+
+    def principal_of(self, key: str) -> Principal | None:
+        """Whose key it is, remembered for two seconds."""
+        now = time.monotonic()
+        with self._lock:
+            found = self._principals.get(key)
+            if found is not None and found[0] > now:
+                return found[1]
+        principal = self.ledger.organizations.principal_of(key)
+        with self._lock:
+            if len(self._principals) > 10_000:
+                self._principals.clear()
+            if principal is not None:
+                self._principals[key] = (now + _REMEMBER_SECONDS, principal)
+            else:
+                self._principals.pop(key, None)
+        return principal
+
+    def ensure(self, organization: OrganizationId) -> None:
+        """Make the row of an organisation that needs no key, once per process."""
+        if organization not in self._known:
+            self.ledger.organizations.ensure(organization)
+            self._known.add(organization)
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who is asking: the key's owner, or anybody on this machine where no key is needed."""
+
+    state: State
+    principal: Principal | None
+    request_id: str
+
+    def acting(self, scope: str, organization: str | None = None, *, missing: str | None = None) -> Principal:
+        """The principal for a request that needs ``scope`` and names ``organization``.
+
+        Args:
+            scope: What the route needs.
+            organization: What body or query say; the key's own organisation is the only one it may name.
+            missing: The name of the parameter to ask for when it is missing and no key says it.
+
+        Raises:
+            Problem: 403 for a key without the scope or for another organisation, 422 for no organisation at all.
+        """
+        if self.principal is not None:
+            if not self.principal.may(scope):
+                raise Problem(403, "scope_missing", f"The key lacks the scope {scope}.")
+            if organization is not None and organization != self.principal.organization_id:
+                raise Problem(
+                    403, "organization_mismatch", "The key belongs to another organization than the one named."
+                )
+            return self.principal
+        if organization is None and missing is not None:
+            raise Problem(422, "invalid_request", f"{missing}: Field required.")
+        named = LOCAL if organization is None else OrganizationId(organization)
+        self.state.ensure(named)
+        return Principal(named, "local", frozenset(SCOPES))
+
+    def reading(self, scope: str, organization: str | None) -> Principal:
+        """As :meth:`acting`, for looking at one thing: somebody else's is not there."""
+        if self.principal is not None and organization not in (None, str(self.principal.organization_id)):
+            self.acting(scope)
+            raise Problem(404, "not_found", "There is no such thing, or it is not yours.")
+        try:
+            return self.acting(scope, organization, missing="query/organization_id")
+        except InvalidIdentifier:
+            raise Problem(404, "not_found", "There is no such thing, or it is not yours.") from None
+
+
+def state_of(request: Request) -> State:
+    """The process's rooms."""
+    state: State = request.app.state.gateway
+    return state
+
+
+def caller_of(request: Request) -> Caller:
+    """Find out who is asking.
+
+    Raises:
+        Problem: 401 without a key that works, 403 for a request from elsewhere where no key is needed.
+    """
+    state, request_id = state_of(request), str(request.state.request_id)
+    key = _key_of(request)
+    if key is not None:
+        principal = state.principal_of(key) if len(key) <= 200 else None
+        if principal is not None:
+            return Caller(state, principal, request_id)
+    if state.needs_key or key is not None:
+        raise Problem(
+            401, "key_invalid" if key is not None else "key_missing",
+            "The API key does not work." if key is not None else "An API key is needed: Authorization: Bearer <key>.",
+            headers={"WWW-Authenticate": "Bearer"},
+        )  # fmt: skip
+    # Without keys the machine itself is the wall: nothing from another one, and no page that rebinds its name to us.
+    host = request.url.hostname or ""
+    client = request.client.host if request.client else ""
+    served = request.scope.get("server") or ("", 0)
+    if not (is_loopback(host) and is_loopback(client) and is_loopback(str(served[0]))):
+        raise Problem(403, "loopback_only", "Without API keys only programs on this machine are answered.")
+    return Caller(state, None, request_id)
+
+
+def _key_of(request: Request) -> str | None:
+    scheme, _, credential = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() == "bearer" and credential:
+        return credential.strip()
+    return request.headers.get("x-api-key")
+
+
+Calling = Annotated[Caller, Depends(caller_of)]

@@ -1,0 +1,158 @@
+"""POST /submit: from companies to a durable job, answered at once from the lake where everything is fresh."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Header, Query, Response
+
+from salescience_pipeline.gateway.models import CompanyRequest, SubmitJobsRequest, SubmitJobsResponse
+from salescience_pipeline.gateway.planning import Company, UnplannableCompany, job_sources, match_name
+from salescience_pipeline.gateway.problems import Problem
+from salescience_pipeline.gateway.state import Calling, State
+from salescience_pipeline.identifiers import Cik, Ticker
+from salescience_pipeline.ledger.job_model import Content, NewJob, Once, PlannedSource
+from salescience_pipeline.ledger.job_rules import CHUNK_TICKERS, SourceStatus
+
+INTERACTIVE = 10
+"""The priority of what a person waits for; schedules have 0, backfills -10."""
+router = APIRouter(tags=["jobs"])
+IdempotencyHeader = Annotated[
+    str | None,
+    Header(alias="Idempotency-Key", min_length=1, max_length=255, pattern=r"^[\x21-\x7e]+$",
+           description="Makes a repeated request the same one, for 24 hours."),
+]  # fmt: skip
+
+
+@router.post("/submit", status_code=202, response_model=SubmitJobsResponse)
+def submit(
+    body: SubmitJobsRequest,
+    response: Response,
+    caller: Calling,
+    split: Annotated[str | None, Query(pattern="^company$", description="`company`: one job per company.")] = None,
+    idempotency_key: IdempotencyHeader = None,
+) -> Mapping[str, Any]:
+    """Ask for filings and prices of companies; the answer names the job, which goes on by itself."""
+    principal = caller.acting("jobs:write", body.organization_id)
+    companies = resolve(caller.state, body.companies)
+    groups: list[Sequence[Company]] = [[company] for company in companies] if split else [companies]
+    asked = {"n_years": body.n_years, "form_type": body.form_type}
+    jobs: list[NewJob] = []
+    for group in groups:
+        try:
+            sources = job_sources(group, n_years=body.n_years, form=body.form_type)
+        except UnplannableCompany as error:
+            raise Problem(422, "unplannable_company", str(error)) from None
+        jobs.append(
+            NewJob(
+                str(uuid.uuid4()), "submit", "submit", {**asked, "companies": [_as_asked(company) for company in group]},
+                answered(caller.state, sources, body.n_years, body.form_type), caller.request_id, INTERACTIVE, body.user_id,
+            )
+        )  # fmt: skip
+    answer = {"job_ids": [job.job_id for job in jobs]}
+    once = None
+    if idempotency_key is not None:
+        digest = hashlib.sha256(json.dumps([body.model_dump(), split], sort_keys=True).encode()).hexdigest()
+        once = Once(idempotency_key, digest, answer)
+    before = caller.state.ledger.jobs.create(
+        principal.organization_id, jobs, actor=principal.key_id, max_open=principal.max_open_jobs, once=once
+    )
+    if before is not None:
+        response.headers["Idempotent-Replayed"] = "true"
+        answer = dict(before)
+    response.headers["Location"] = f"/status/{answer['job_ids'][0]}?organization_id={principal.organization_id}"
+    return answer
+
+
+def _as_asked(company: Company) -> dict[str, Any]:
+    return {"ticker": company.ticker, "cik": company.cik, "sec": company.sec, "yahoo": company.yahoo}
+
+
+# -- who is meant -----------------------------------------------------------------------------------------------------
+def resolve(state: State, companies: Sequence[CompanyRequest]) -> list[Company]:
+    """Find out who is meant; SEC's list is read only when a company has no ticker.
+
+    Raises:
+        InvalidIdentifier: for a ticker or a CIK that is none.
+        Problem: for a name that means nobody or several, and for a company without any identifier.
+    """
+    listed = _listed(state) if any(company.ticker is None for company in companies) else []
+    return [_resolve(company, listed) for company in companies]
+
+
+def _listed(state: State) -> list[dict[str, str]]:
+    from salescience_pipeline.lake.tables import Where  # noqa: PLC0415 - rarely needed, slow to import
+
+    rows = state.services.tables.read(
+        "core_sec__company_tickers", Where(values={"is_current": [True]}), columns=["ticker", "cik", "name"]
+    )
+    return [row for row in rows.to_pylist() if row["name"]]
+
+
+def _resolve(company: CompanyRequest, listed: Sequence[Mapping[str, str]]) -> Company:
+    cik = Cik(company.cik) if company.cik is not None else None
+    if company.ticker is not None:
+        return Company(Ticker(company.ticker), cik, company.sec, company.yahoo)
+    if cik is not None:
+        ticker = next((row["ticker"] for row in listed if row["cik"] == cik), None)
+        return Company(Ticker(ticker) if ticker else None, cik, company.sec, company.yahoo)
+    if company.name is None:
+        raise Problem(422, "unplannable_company", "A company needs a ticker, a CIK or a name.")
+    found = match_name(company.name, listed)
+    if len({row["cik"] for row in found}) > 1:
+        candidates = [{"name": row["name"], "ticker": row["ticker"], "cik": row["cik"]} for row in found[:10]]
+        raise Problem(
+            422, "ambiguous_company", f"{company.name!r} may mean several companies.", extra={"candidates": candidates}
+        )
+    if not found:
+        hint = "" if listed else "; SEC's list of companies is not in the lake yet, so name its ticker"
+        raise Problem(422, "unknown_company", f"No company called {company.name!r} is known{hint}.")
+    return Company(Ticker(found[0]["ticker"]), Cik(found[0]["cik"]), company.sec, company.yahoo)
+
+
+# -- what is there already ----------------------------------------------------------------------------------------------
+def answered(state: State, sources: Sequence[PlannedSource], n_years: int, form: str) -> list[PlannedSource]:
+    """The sources with their content where the lake holds all of a provider's, young enough; else as they were."""
+    tickers = {
+        provider: list(dict.fromkeys(Ticker(source.ticker) for source in sources if source.provider == provider))
+        for provider in ("sec", "yahoo")
+    }
+    if not state.settings.root.joinpath("lake", "tables").exists() or max(map(len, tickers.values())) > CHUNK_TICKERS:
+        return list(sources)
+    from salescience_pipeline.acquisition import submissions as asked  # noqa: PLC0415 - loaded after the gateway answers
+
+    done: dict[str, list[PlannedSource]] = {}
+    for provider, names in tickers.items():
+        if not names or not asked.is_fresh(state.services, provider, names, n_years, form):
+            continue
+        found = asked.collect(state.services, state.results, provider, names, n_years, form)
+        mine = [source for source in sources if source.provider == provider]
+        filled = {source.key: _filled(source, found[Ticker(source.ticker)]) for source in mine}
+        if all(filled.values()):
+            done |= {key: value for key, value in filled.items() if value}
+    return [item for source in sources for item in done.get(source.key, [source])]
+
+
+def _filled(source: PlannedSource, found: Sequence[Any]) -> list[PlannedSource] | None:
+    """The source with what was found; None when something is missing, so that a run has to look."""
+    if source.ordinal is None and source.provider == "sec":
+        several = [replace(source, key=f"{source.key}:{place}", ordinal=place) for place in range(len(found))]
+        pairs = (
+            list(zip(several, found, strict=True)) if found and found[0].status == "success" else [(source, found[0])]
+        )
+    else:
+        pairs = [(source, found[source.ordinal or 0])] if len(found) > (source.ordinal or 0) else []
+    if not pairs or any(item.status == "failed" for _, item in pairs):
+        return None
+    return [
+        replace(
+            target, status=SourceStatus(item.status), details=item.details, error=item.error,
+            content=Content(item.sha256, item.kind, item.size) if item.sha256 else None,
+        )
+        for target, item in pairs
+    ]  # fmt: skip

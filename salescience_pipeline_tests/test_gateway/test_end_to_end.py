@@ -1,0 +1,139 @@
+"""The whole way on one machine, as `salescience up` starts it: submit over HTTP, the daemon runs it, the answer is there.
+
+One stack serves all tests of this file; they wait for what must happen, and time nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from salescience_pipeline.ledger import Ledger
+from salescience_pipeline.settings import Settings
+
+pytestmark = pytest.mark.xdist_group("up")
+_PROJECT = Path(__file__).resolve().parents[2]
+_ORG = {"organization_id": "acme-corp"}
+_PATIENCE = 180.0
+
+
+def _until(found: Callable[[], Any], what: str) -> Any:
+    """Wait until ``found`` gives something."""
+    ends = time.monotonic() + _PATIENCE
+    while time.monotonic() < ends:
+        value = found()
+        if value:
+            return value
+        time.sleep(0.25)
+    raise AssertionError(f"in {_PATIENCE:.0f} s there was no {what}")
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The stack's folder."""
+    return tmp_path_factory.mktemp("up")
+
+
+@pytest.fixture(scope="module")
+def client(home: Path) -> Iterator[httpx.Client]:
+    """A client of the gateway of a running stack."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("SALESCIENCE_", "DAGSTER_"))}
+    environment = kept | {
+        "SALESCIENCE_HOME": str(home), "SALESCIENCE_TODAY": "2026-06-16", "SALESCIENCE_EDGAR_RATE": "300",
+        "SALESCIENCE_YAHOO_RATE": "50",
+    }  # fmt: skip
+    import socket
+
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-c", "from salescience_pipeline.cli import main; main()", "up", "--port", str(port)]
+    log = home / "up.log"
+    with log.open("wb") as out:
+        stack = subprocess.Popen(command, cwd=_PROJECT, env=environment, stdout=out, stderr=out, start_new_session=True)
+    try:
+        said = home / "fictional" / "run" / "gateway.port"
+
+        def answering() -> str | None:
+            assert stack.poll() is None, log.read_text()
+            if not said.exists():
+                return None
+            url = f"http://127.0.0.1:{said.read_text()}"
+            try:
+                httpx.get(f"{url}/openapi.json", timeout=2)
+            except httpx.TransportError:
+                return None
+            return url
+
+        with httpx.Client(base_url=_until(answering, "gateway"), timeout=30) as made:
+            yield made
+    finally:
+        stack.send_signal(signal.SIGTERM)
+        stack.wait(timeout=60)
+
+
+def _done(client: httpx.Client, job_id: str) -> dict[str, Any] | None:
+    status: dict[str, Any] = client.get(f"/status/{job_id}", params=_ORG).json()
+    return status if status["status"] in ("complete", "partial", "failed", "cancelled") else None
+
+
+def _tickers(home: Path, count: int) -> list[str]:
+    sandbox = json.loads((home / "fictional" / "sandbox.json").read_text())["url"]
+    return list(httpx.get(f"{sandbox}/_sandbox/world").json()["watchlist"][:count])
+
+
+def test_000_13_from_submit_to_complete_through_daemon_and_sandbox(client: httpx.Client, home: Path) -> None:
+    tickers = _tickers(home, 2)
+    body = {"companies": [{"ticker": ticker} for ticker in tickers], "n_years": 2, "form_type": "10-K", **_ORG}
+    job_id = client.post("/submit", json=body).json()["job_ids"][0]
+    status = _until(lambda: _done(client, job_id), "finished job")
+    assert status["status"] == "complete", status
+    results = client.get(f"/results/{job_id}", params=_ORG).json()["results"]
+    assert list(results) == [
+        key for ticker in tickers for key in (f"{ticker}:SEC:0", f"{ticker}:SEC:1", f"{ticker}:Yahoo")
+    ]
+    filing, prices = results[f"{tickers[0]}:SEC:0"], results[f"{tickers[0]}:Yahoo"]
+    assert (filing["content_type"], filing["source"], "<html" in filing["content"]) == ("html", "sec", True)
+    assert (prices["content_type"], prices["source"]) == ("json", "yahoo")
+    assert prices["content"]["prices"][-1]["close"] > 0
+    streamed = client.get(f"/results/{job_id}/{tickers[0]}:SEC:0", params=_ORG)
+    assert streamed.text == filing["content"]
+    assert streamed.headers["content-type"].startswith("text/plain")
+    # The same again is answered from the lake, at once.
+    again = client.post("/submit", json=body).json()["job_ids"][0]
+    assert client.get(f"/status/{again}", params=_ORG).json()["status"] == "complete"
+    assert client.get(f"/results/{again}", params=_ORG).json()["results"] == results
+
+
+def test_003_08_a_killed_workers_job_completes_on_its_own(client: httpx.Client, home: Path) -> None:
+    tickers = _tickers(home, 60)[10:]
+    body = {"companies": [{"ticker": ticker, "sec": True} for ticker in tickers], "n_years": 1, **_ORG}
+    job_id = client.post("/submit", json=body).json()["job_ids"][0]
+    with Ledger.open(Settings(home=home).ledger_url) as ledger:
+
+        def worker() -> int | None:
+            beats = [beat for chunk, beat in ledger.dispatch.open_chunks() if beat and chunk.job_id == job_id]
+            return int(beats[0].worker_id.rpartition(":")[2]) if beats else None
+
+        os.kill(_until(worker, "run at work"), signal.SIGKILL)
+        status = _until(lambda: _done(client, job_id), "finished job")
+        view = ledger.jobs.listed(_org())
+        assert any(row["job_id"] == job_id for row in view)
+    assert status["status"] == "complete", status
+    assert list(status["sources"].values()) == ["success"] * len(tickers)
+
+
+def _org() -> Any:
+    from salescience_pipeline.identifiers import OrganizationId
+
+    return OrganizationId("acme-corp")

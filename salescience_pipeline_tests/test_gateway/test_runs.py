@@ -1,0 +1,168 @@
+"""From rows to runs inside one process: the sensor's requests, the run's work against the sandbox, and the reaper."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from salescience_pipeline.acquisition.sandbox_process import Sandbox
+from salescience_pipeline.acquisition.services import Services
+from salescience_pipeline.acquisition.submissions import is_fresh
+from salescience_pipeline.identifiers import Ticker
+from salescience_pipeline.lake.results import Results
+from salescience_pipeline.ledger.job_model import NewJob, PlannedSource
+from salescience_pipeline.ledger.job_rules import JobStatus
+from salescience_pipeline.orchestration.resources import ServicesResource
+from salescience_pipeline.orchestration.submissions import RUN_KEY_TAG, reap, submission, submissions
+from salescience_pipeline_tests.test_gateway.conftest import ACME, new_job, submit
+
+
+@pytest.fixture
+def instance() -> Iterator[dg.DagsterInstance]:
+    """An instance that is gone after the test."""
+    with dg.DagsterInstance.ephemeral() as made:
+        yield made
+
+
+def _tick(instance: dg.DagsterInstance, overrides: dict[str, str]) -> list[dg.RunRequest]:
+    resources = {"services": ServicesResource(overrides=overrides)}
+    with dg.build_sensor_context(instance=instance, resources=resources) as context:
+        answer = submissions(context)
+    return list(answer.run_requests or []) if isinstance(answer, dg.SensorResult) else []
+
+
+def _run(instance: dg.DagsterInstance, overrides: dict[str, str], request: dg.RunRequest) -> dg.ExecuteInProcessResult:
+    return submission.execute_in_process(
+        instance=instance, run_config=request.run_config, tags=dict(request.tags), raise_on_error=False,
+        resources={"services": ServicesResource(overrides=overrides)},
+    )  # fmt: skip
+
+
+def _job(sandbox: Sandbox, *tickers: str, form: str = "10-K", n_years: int = 2) -> NewJob:
+    annual = form == "10-K"
+    sources = []
+    for ticker in tickers:
+        places: list[int | None] = list(range(n_years)) if annual else [None]
+        sources += [
+            PlannedSource(f"{ticker}:SEC" + ("" if place is None else f":{place}"), "sec", ticker, place)
+            for place in places
+        ]
+        sources.append(PlannedSource(f"{ticker}:Yahoo", "yahoo", ticker))
+    made = new_job()
+    return NewJob(
+        made.job_id,
+        "submit",
+        "submit",
+        {"n_years": n_years, "form_type": form},
+        sources,
+        "request-1",
+        user_id="user-123",
+    )
+
+
+def _tickers(sandbox: Sandbox, count: int) -> list[str]:
+    return list(sandbox.get("/_sandbox/world")["watchlist"][:count])
+
+
+def _work_off(instance: dg.DagsterInstance, overrides: dict[str, str]) -> list[dg.ExecuteInProcessResult]:
+    return [_run(instance, overrides, request) for request in _tick(instance, overrides)]
+
+
+def test_000_13_a_submission_is_fetched_stored_and_answered(
+    instance: dg.DagsterInstance, sandbox: Sandbox, services: Services, overrides: dict[str, str]
+) -> None:
+    tickers = _tickers(sandbox, 2)
+    job = _job(sandbox, *tickers)
+    submit(services.ledger, job)
+    results = _work_off(instance, overrides)
+    assert [result.success for result in results] == [True, True]
+    view = services.ledger.jobs.view(ACME, job.job_id)
+    assert view is not None
+    assert view.status is JobStatus.COMPLETE, [(source.key, source.status, source.error) for source in view.sources]
+    for source in view.sources:
+        assert source.content is not None
+        if source.provider == "sec":
+            assert source.content.kind == "html"
+            assert source.details["ticker"] == source.ticker
+        else:
+            stored = b"".join(Results(services.settings.lake_dir).pieces(source.content.sha256))
+            assert len(stored) == source.content.size
+    newest, older = (source.details["filing_date"] for source in view.sources[:2])
+    assert newest > older
+    # What was fetched for one is there for the next: nothing would be requested.
+    assert is_fresh(services, "sec", [Ticker(ticker) for ticker in tickers], 2, "10-K")
+    assert is_fresh(services, "yahoo", [Ticker(ticker) for ticker in tickers], 2, "10-K")
+    assert not is_fresh(services, "sec", [Ticker("ZZZZ")], 2, "10-K")
+
+
+def test_000_04_the_count_of_other_forms_is_known_when_the_index_was_read(
+    instance: dg.DagsterInstance, sandbox: Sandbox, services: Services, overrides: dict[str, str]
+) -> None:
+    (ticker,) = _tickers(sandbox, 1)
+    job = _job(sandbox, ticker, form="8-K", n_years=1)
+    submit(services.ledger, job)
+    _work_off(instance, overrides)
+    view = services.ledger.jobs.view(ACME, job.job_id)
+    assert view is not None
+    keys = [source.key for source in view.sources if source.provider == "sec"]
+    assert keys == [f"{ticker}:SEC:{place}" for place in range(len(keys))]
+    assert len(keys) > 1
+
+
+def test_001_20_an_unknown_company_fails_alone_and_names_itself(
+    instance: dg.DagsterInstance, sandbox: Sandbox, services: Services, overrides: dict[str, str]
+) -> None:
+    (ticker,) = _tickers(sandbox, 1)
+    job = _job(sandbox, ticker, "QQQQZ", n_years=1)
+    submit(services.ledger, job)
+    results = _work_off(instance, overrides)
+    assert [result.success for result in results] == [False, False]
+    view = services.ledger.jobs.view(ACME, job.job_id)
+    assert view is not None
+    assert view.status is JobStatus.PARTIAL
+    assert {source.key: source.status.value for source in view.sources} == {
+        f"{ticker}:SEC:0": "success", f"{ticker}:Yahoo": "success", "QQQQZ:SEC:0": "failed", "QQQQZ:Yahoo": "failed",
+    }  # fmt: skip
+    assert all("QQQQZ" in (source.error or "") for source in view.sources if source.ticker == "QQQQZ")
+
+
+def test_000_16_and_003_04_the_run_carries_who_asked_and_as_which_request(
+    instance: dg.DagsterInstance, services: Services, overrides: dict[str, str]
+) -> None:
+    job = new_job()
+    submit(services.ledger, job)
+    first = _tick(instance, overrides)[0]
+    assert first.tags["salescience/user"] == "user-123"
+    assert first.tags["salescience/request_id"] == "request-1"
+    assert first.tags["salescience/organization"] == "acme"
+    assert first.run_key == first.tags[RUN_KEY_TAG]
+    assert _tick(instance, overrides) == []
+
+
+def test_003_08_the_chunk_of_a_run_that_ended_is_taken_back(
+    instance: dg.DagsterInstance, services: Services, overrides: dict[str, str]
+) -> None:
+    job = new_job()
+    submit(services.ledger, job)
+    request = _tick(instance, overrides)[0]
+    run: Any = instance.create_run_for_job(
+        submission, run_config=request.run_config, tags=dict(request.tags), status=dg.DagsterRunStatus.STARTED
+    )
+    assert reap(instance, services.ledger) == 0
+    assert services.ledger.dispatch.claim(str(request.run_key), run.run_id) is not None
+    # A process number that no process can have: what a killed worker leaves behind.
+    import socket
+
+    services.ledger.dispatch.beat(
+        run.run_id, worker_id=f"{socket.gethostname()}:{2**22 + 1}", run_key=str(request.run_key), jobs_processed=0,
+        memory_usage=1,
+    )  # fmt: skip
+    assert reap(instance, services.ledger) == 1
+    stored = instance.get_run_by_id(run.run_id)
+    assert stored is not None
+    assert stored.status is dg.DagsterRunStatus.FAILURE
+    again = _tick(instance, overrides)
+    assert [item.run_key for item in again] == [str(request.run_key)[:-1] + "2"]
