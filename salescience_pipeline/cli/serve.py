@@ -8,7 +8,6 @@ import typer
 
 from salescience_pipeline.cli.console import Corpus, Home, Live, environment_for, out, settings_for, show_note
 
-
 if TYPE_CHECKING:
     from salescience_pipeline.acquisition.services import Services
 
@@ -19,7 +18,7 @@ def up(
     corpus: Corpus = None,
     home: Home = None,
 ) -> None:
-    """Start everything: the sandbox (unless --live), both code locations, the daemon and the Dagster UI.
+    """Start everything: the sandbox (unless --live), both code locations, the daemon, the gateway and the Dagster UI.
 
     Ends all of it on Ctrl-C or SIGTERM. The UI has no authentication, so it listens on this machine only.
     """
@@ -27,7 +26,7 @@ def up(
 
     from salescience_pipeline.acquisition.services import Services  # noqa: PLC0415
     from salescience_pipeline.cli.instance import PROJECT, dagster_home  # noqa: PLC0415
-    from salescience_pipeline.cli.supervisor import Supervisor, stack  # noqa: PLC0415
+    from salescience_pipeline.cli.supervisor import Supervisor, free_or, stack  # noqa: PLC0415
     from salescience_pipeline.marts.project import ensure_manifest  # noqa: PLC0415
 
     settings = settings_for(live=live, corpus=corpus, home=home)
@@ -43,13 +42,16 @@ def up(
         ensure_manifest()
         environment = {**os.environ, **environment_for(settings), "DAGSTER_HOME": str(dagster_home(settings))}
         add_partitions(services, environment["DAGSTER_HOME"])
-        with Supervisor(stack(environment, port=port, folder=settings.root / "run"), cwd=PROJECT) as supervisor:
+        api_port = free_or(settings.gateway_port)
+        children = stack(environment, port=port, folder=settings.root / "run", gateway_port=api_port)
+        with Supervisor(children, cwd=PROJECT) as supervisor:
             supervisor.wait_ready(f"http://127.0.0.1:{port}/server_info")
+            out.print(f"HTTP API:   http://127.0.0.1:{api_port}/docs")
             out.print(f"Dagster UI: http://127.0.0.1:{port}   (Ctrl-C ends everything)")
             raise typer.Exit(supervisor.run())
 
 
-def add_partitions(services: "Services", home: str) -> None:
+def add_partitions(services: Services, home: str) -> None:
     """Give the watchlist's tickers their partitions, so that there is something to select in the UI."""
     import os  # noqa: PLC0415
 

@@ -66,8 +66,20 @@ def _stable_port(note: Path) -> int:
     return port
 
 
-def stack(environment: Mapping[str, str], *, port: int, folder: Path) -> list[Child]:
-    """The children of ``salescience up``: a server per code location, the daemon and the web server.
+def free_or(port: int) -> int:
+    """``port`` when nobody has it, else one that is free."""
+    for wanted in (port, 0):
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(("127.0.0.1", wanted))
+            return int(probe.getsockname()[1])
+    raise SettingsError("This machine has no free port.")
+
+
+def stack(environment: Mapping[str, str], *, port: int, folder: Path, gateway_port: int | None = None) -> list[Child]:
+    """The children of ``salescience up``: a server per code location, the daemon, the gateway and the web server.
+
+    Without ``gateway_port`` there is no gateway.
 
     Raises:
         SettingsError: when the port of the UI is taken.
@@ -85,9 +97,16 @@ def stack(environment: Mapping[str, str], *, port: int, folder: Path) -> list[Ch
         servers.append(f"  - grpc_server: {{host: 127.0.0.1, port: {grpc_port}, location_name: {location}}}")
     workspace = folder / "workspace.yaml"
     workspace.write_text("load_from:\n" + "\n".join(servers) + "\n")
+    # Other commands of this world find the web server by it.
+    (folder / "webserver.port").write_text(str(port))
     daemon = [python, "-m", "dagster._daemon", "run", "-w", str(workspace)]
     webserver = [python, "-m", "dagster_webserver", "-w", str(workspace), "-h", "127.0.0.1", "-p", str(port)]
     children.append(Child("daemon", daemon, environment, folder / "daemon.log"))
+    if gateway_port is not None:
+        serve = "from salescience_pipeline.cli import main; main()"
+        gateway = [python, "-c", serve, "gateway", "--host", "127.0.0.1", "--port", str(gateway_port)]
+        children.append(Child("gateway", gateway, environment, folder / "gateway.log"))
+        (folder / "gateway.port").write_text(str(gateway_port))
     children.append(Child("webserver", webserver, environment, folder / "webserver.log"))
     return children
 
