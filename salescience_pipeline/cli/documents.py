@@ -194,3 +194,40 @@ def classify(file: File, text: Text = False, form: Form = "") -> None:
         from dataclasses import asdict  # noqa: PLC0415
 
         _print([asdict(c) for c in found])
+
+
+@app.command()
+def extract(
+    file: File,
+    schema: Annotated[
+        str, typer.Option("--schema", "-s", help="Name of a ready schema, or a file with a JSON Schema.")
+    ],
+    text: Text = False,
+    reducto: Annotated[
+        bool, typer.Option("--reducto", help="Answer in the shape of Reducto's ExtractResponse.")
+    ] = False,
+) -> None:
+    """Values that a schema asks for, each with block, bytes and confidence."""
+    with _one_sentence(file.name):
+        from salescience_pipeline.documents.extract import extract as fill  # noqa: PLC0415
+        from salescience_pipeline.documents.extract import read_schema  # noqa: PLC0415
+        from salescience_pipeline.documents.schemas import SCHEMAS  # noqa: PLC0415
+
+        asked = (
+            schema if schema in SCHEMAS or not Path(schema).is_file() else read_schema(Path(schema).read_text("utf-8"))
+        )
+        document = _open(file)
+        found = fill(document, asked)
+        if reducto:
+            from salescience_pipeline.documents.extract_reducto import to_reducto  # noqa: PLC0415
+
+            _print(to_reducto(document, found))
+            return
+        if not text:
+            _print(found.as_record())
+            return
+        for path, leaf in found.leaves():
+            place = f"bytes {leaf.citations[0].start}-{leaf.citations[0].end}" if leaf.citations else ""
+            sys.stdout.write(
+                f"{path:44} {' '.join(str(leaf.value).split())[:80]:80} {leaf.method:9} {leaf.confidence:.2f} {place}\n"
+            )

@@ -1,0 +1,133 @@
+"""Officers and directors: who signed a filing in which capacity, and tables of names, ages and positions."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from itertools import takewhile
+
+from salescience_pipeline.documents.extract_cells import Row, of_block, of_cell, rows_of
+from salescience_pipeline.documents.extract_figures import Figures
+from salescience_pipeline.documents.extract_model import NOTHING, Leaf
+from salescience_pipeline.documents.items import title_words
+from salescience_pipeline.documents.model import Block
+from salescience_pipeline.documents.numbers import shown_number
+
+_SIGNED = re.compile(r"(?:by:?\s*)?/s/\s*(.{2,80}?)\s*$", re.IGNORECASE | re.DOTALL)
+_DATE = re.compile(
+    r"(?:dated?:?\s*)?(?:[A-Z][a-z]{2,8}\.?\s+[0-9]{1,2},?\s+[0-9]{4}|[0-9]{1,2}[/\-][0-9]{1,2}[/\-][0-9]{2,4})\s*"
+)
+_ROLE = re.compile(
+    r"officer|director|president|chair|treasurer|secretary|controller|counsel|partner|trustee|manager|principal|executive|vice",
+    re.IGNORECASE,
+)
+_FIRM = re.compile(r"\b(?:LLP|L\.L\.P\.|LLC|P\.?C\.|PLLC|Inc\.?|Corp\.?|Ltd\.?)\s*$", re.IGNORECASE)
+
+
+def people(figures: Figures) -> list[Row]:
+    """Officers and directors: who signed in which capacity, and tables that give names, ages and positions."""
+    found: dict[str, Row] = {}
+    for row in (*_listed_people(figures), *_signers(figures)):
+        name = row["name"].value
+        key = re.sub(r"[^a-z]", "", str(name).lower())
+        if not key:
+            continue
+        known = found.setdefault(key, row)
+        for field, leaf in row.items():
+            if known.get(field, NOTHING).value is None:
+                known[field] = leaf
+    return list(found.values())
+
+
+def _name(text: str) -> str:
+    name = " ".join(text.replace("*", " ").split()).strip(" ,_")
+    return name.title() if name.isupper() else name
+
+
+def _signers(figures: Figures) -> Iterator[Row]:
+    blocks = figures.document.main.blocks
+    for index, block in enumerate(blocks):
+        if block.table is not None:
+            if "/s/" in block.text.lower():
+                yield from _signature_table(figures, block)
+        elif (match := _SIGNED.match(block.text)) is not None and len(block.text) < 200:
+            below = list(
+                takewhile(
+                    lambda other: other.table is None and not _SIGNED.match(other.text), blocks[index + 1 : index + 4]
+                )
+            )
+            lines = [
+                (line, other) for other in (block, *below) if len(other.text) < 200 for line in other.text.split("\n")
+            ]
+            title = next(
+                ((line, other) for line, other in lines if _ROLE.search(line) and "/s/" not in line.lower()), None
+            )
+            name = _name(match[1].split("\n")[0])
+            if title is not None and not _FIRM.search(name):
+                yield _person(
+                    of_block(figures, block, name, 0.8),
+                    of_block(figures, title[1], title[0].strip(), 0.75),
+                    block,
+                    figures,
+                )
+
+
+def _person(name: Leaf, title: Leaf, block: Block, figures: Figures) -> Row:
+    return {"name": name, "position": title, "age": NOTHING, "signed": of_block(figures, block, True, 0.95)}
+
+
+def _signature_table(figures: Figures, block: Block) -> Iterator[Row]:
+    rows = rows_of(block)
+    for index, row in enumerate(rows):
+        for position, cell in enumerate(row):
+            match = _SIGNED.search(cell.text)
+            if match is None:
+                continue
+            later = rows[index + 1 : index + 4]
+            stop = next((k for k, other in enumerate(later) if any("/s/" in c.text.lower() for c in other)), len(later))
+            near = [*row[position + 1 :], *(c for other in later[:stop] for c in other if abs(c.col - cell.col) <= 3)]
+            title = next((c for c in near if _ROLE.search(c.text) and not _DATE.fullmatch(c.text)), None)
+            name = _name(_repeated_half(match[1]))
+            if title is not None and not _FIRM.search(name):
+                yield _person(of_cell(figures, cell, value=name), of_cell(figures, title), block, figures)
+
+
+def _repeated_half(text: str) -> str:
+    """One name where it is signed and printed, as in JANE ROE Jane Roe."""
+    words = text.split()
+    half = len(words) // 2
+    if len(words) % 2 == 0 and half and [w.lower() for w in words[:half]] == [w.lower() for w in words[half:]]:
+        return " ".join(words[half:])
+    return text
+
+
+def _listed_people(figures: Figures) -> Iterator[Row]:
+    for block in figures.document.main.blocks:
+        if block.table is None:
+            continue
+        rows = rows_of(block)
+        for head in range(min(3, len(rows))):
+            names = {title_words(cell.text): cell.col for cell in rows[head]}
+            name = next((col for text, col in names.items() if text.startswith("name")), None)
+            age = next((col for text, col in names.items() if text == "age"), None)
+            title = next(
+                (col for text, col in names.items() if _ROLE.search(text) or re.match(r"position|title|office", text)),
+                None,
+            )
+            if name is None or title is None or age is None:
+                continue
+            for row in rows[head + 1 :]:
+                cells = {cell.col: cell for cell in row}
+                if (
+                    name in cells
+                    and title in cells
+                    and age in cells
+                    and (years := shown_number(cells[age].text)) is not None
+                ):
+                    yield {
+                        "name": of_cell(figures, cells[name], value=_name(cells[name].text), confidence=0.9),
+                        "position": of_cell(figures, cells[title], confidence=0.9),
+                        "age": of_cell(figures, cells[age], value=int(years), confidence=0.9),
+                        "signed": NOTHING,
+                    }
+            break
