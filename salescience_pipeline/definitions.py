@@ -12,6 +12,7 @@ from typing import Any
 import dagster as dg
 
 from salescience_pipeline.orchestration.assets import LAKE_IO, build_assets
+from salescience_pipeline.orchestration.document_assets import build_document_assets, build_document_sensor
 from salescience_pipeline.orchestration.io_manager import LakeIOManager
 from salescience_pipeline.orchestration.jobs import build_jobs
 from salescience_pipeline.orchestration.resources import ServicesResource
@@ -31,10 +32,10 @@ def build_defs(
     """
     services = services or ServicesResource()
     return dg.Definitions(
-        assets=build_assets(),
+        assets=[*build_assets(), build_document_assets()],
         jobs=[*build_jobs(), submission],
         schedules=build_schedules(),
-        sensors=[*build_sensors(), submissions],
+        sensors=[*build_sensors(), build_document_sensor(), submissions],
         resources={"services": services, LAKE_IO: LakeIOManager(services=services), **(resources or {})},
         # A process per step costs two to four times the CPU of the steps themselves.
         executor=dg.in_process_executor,

@@ -62,6 +62,11 @@ def watching(watcher: Watcher) -> Iterator[None]:
         _watchers.reset(token)
 
 
+def watchers() -> tuple[Watcher, ...]:
+    """Who follows what this thread does."""
+    return _watchers.get()
+
+
 def dataset_named(name: str) -> Dataset:
     """The dataset of that name.
 

@@ -21,6 +21,7 @@ class Column:
 
 
 _STR, _DATE, _F64, _I64, _BOOL = pa.string(), pa.date32(), pa.float64(), pa.int64(), pa.bool_()
+_I32 = pa.int32()
 _UTC = pa.timestamp("us", tz="UTC")
 _LIST = pa.list_(pa.string())
 
@@ -213,6 +214,84 @@ _ROWS: tuple[Column, ...] = (
     Column("interval", _STR, "Length of the bars it is computed from: daily, weekly, monthly."),
     Column("ts_date", _DATE, "Day of the bar.", "exchange-local date"),
     Column("series", _STR, "Line of the indicator: SMA, MACD_Signal, Real Upper Band..."),
+    # Documents: what the processing layer understood of a filing.
+    Column("kind", _STR, "What the bytes are: html, xhtml, text, submission or xml."),
+    Column("detected_form", _STR, "Form type as the document says of itself; null where it does not."),
+    Column("parser_version", _STR, "Version of the engine that read the document: a digest of its source."),
+    Column("backend", _STR, "Who cut the document into blocks: local or reducto."),
+    Column("job_id", _STR, "The backend's id of the job, where it has one."),
+    Column("credits", _F64, "What the backend charged.", "credits"),
+    Column("error_name", _STR, "Name of the failure in Reducto's vocabulary (DOCUMENT_CORRUPT, TIMEOUT...)."),
+    Column("warnings", _LIST, "What was odd about the document, one sentence each."),
+    Column("cpu_seconds", _F64, "Processor time that reading it took.", "s"),
+    Column("pages", _I32, "Pages of the document."),
+    Column("block_count", _I32, "Blocks found in the document."),
+    Column("table_count", _I32, "Tables found."),
+    Column("cell_count", _I32, "Cells found that show something."),
+    Column("fact_count", _I32, "XBRL facts found."),
+    Column("fact_problem_count", _I32, "XBRL facts left out because they cannot be trusted."),
+    Column("section_count", _I32, "Items of the form found."),
+    Column("chunk_count", _I32, "Chunks that the text was cut into."),
+    Column("lowest_confidence", _F64, "Confidence of the least certain section; null without sections.", "0 to 1"),
+    Column("block_no", _I32, "Position of the block in the document, from 0."),
+    Column("block_type", _STR, "One of Reducto's twelve block types: Title, Section Header, Text, Table..."),
+    Column("page", _I32, "Page of the document, from 1."),
+    Column("level", _I32, "Level of a heading, 1 is the highest; 0 for everything else."),
+    Column("confidence", _F64, "How sure the row is; below 0.7 a person should look.", "0 to 1"),
+    Column("src_start", _I64, "First byte in the document as filed.", "bytes"),
+    Column("src_end", _I64, "Byte behind the last one in the document as filed.", "bytes"),
+    Column("section_no", _I32, "Position of the section in the document, from 0; null outside of one."),
+    Column("part", _STR, "Part of the form as a Roman numeral; null for forms without parts."),
+    Column("item", _STR, "Item of the form: 1A, 7, 5.02."),
+    Column("canonical_title", _STR, "Title of the item in the words of the form."),
+    Column("text", _STR, "What a reader sees."),
+    Column("text_length", _I64, "Characters that a reader sees.", "characters"),
+    Column("detection", _STR, "How the section was found: toc, pattern or fallback."),
+    Column(
+        "confidence_reason", _STR, "Why the confidence is no higher, one sentence; null when nothing speaks against it."
+    ),
+    Column("is_incorporated_by_reference", _BOOL, "Whether the text says that the content stands in another document."),
+    Column("table_no", _I32, "Position of the table in the document, from 0."),
+    Column("row_count", _I32, "Rows that show something."),
+    Column("column_count", _I32, "Columns that show something."),
+    Column("header_rows", _I32, "Rows at the top that name columns."),
+    Column("caption", _STR, "Heading or sentence above the table, as far as it names the table."),
+    Column(
+        "multiplier",
+        _I64,
+        "What the numbers are to be multiplied by (1000000: in millions); null when nothing says so.",
+    ),
+    Column("cell_no", _I32, "Position of the cell in its table in reading order, from 0."),
+    Column("row_no", _I32, "Row of the cell, from 0."),
+    Column("column_no", _I32, "Column of the cell, from 0."),
+    Column("rowspan", _I32, "Rows that the cell covers."),
+    Column("colspan", _I32, "Columns that the cell covers."),
+    Column("is_header", _BOOL, "Whether the cell stands in a header row."),
+    Column("shown_value", _F64, "The number as the cell shows it, not multiplied; null for text."),
+    Column("fact_no", _I32, "Position of the fact in the document, from 0."),
+    Column("namespace", _STR, "Namespace of the concept as an address."),
+    Column("entity", _STR, "Whom the fact is about: for SEC filings the CIK, ten digits."),
+    Column("context_id", _STR, "Id of the fact's context in its document."),
+    Column(
+        "dimensions", _STR, "Axes and members of the fact as a JSON object with sorted keys; {} without dimensions."
+    ),
+    Column("axis", _STR, "Axis of a dimension, as a prefixed name."),
+    Column("member", _STR, "Member on the axis, as a prefixed name; the text of a typed member; null when it is nil."),
+    Column("is_typed", _BOOL, "Whether the member is typed."),
+    Column(
+        "exact_value", _STR, "The value as XBRL spells it; null for text blocks, whose markup stands in the document."
+    ),
+    Column("decimals", _STR, "Digits to which the value is exact: -6 is millions, INF exact."),
+    Column("is_nil", _BOOL, "Whether the fact says that there is nothing."),
+    Column("lang", _STR, "Language of a text."),
+    Column("transform", _STR, "Prefixed name of the transform that the shown text was read with."),
+    Column("is_text_block", _BOOL, "Whether the value is markup."),
+    Column("is_hidden", _BOOL, "Whether the fact is not shown to a reader."),
+    Column("is_continued", _BOOL, "Whether its text goes on in another place."),
+    Column("footnote_ids", _LIST, "Ids of its footnotes in the document."),
+    Column("chunk_no", _I32, "Position of the chunk in the document, from 0."),
+    Column("first_block", _I32, "First block of the chunk."),
+    Column("last_block", _I32, "Last block of the chunk."),
     # Operations.
     Column("dataset", _STR, "Dataset (asset) the row tells about."),
     Column("partition", _STR, "Date or ticker partition."),

@@ -156,6 +156,18 @@ _ROWS: tuple[Provider, ...] = (
         timezone="America/New_York",
         settings_hint="SALESCIENCE_ALPHAVANTAGE_KEY, your Alpha Vantage API key",
     ),
+    Provider(
+        id="reducto",
+        title="Reducto",
+        module="reducto",
+        hosts={"api": "https://platform.reducto.ai"},
+        sandbox_path="/reducto",
+        # 1,000 requests a second are allowed and 200 for the state of jobs; each document costs credits, so be slow.
+        plans=(Plan("standard", 50.0),),
+        docs_url="https://docs.reducto.ai",
+        terms="Documents are sent to Reducto; each page costs credits.",
+        settings_hint="SALESCIENCE_REDUCTO_KEY, your Reducto API key",
+    ),
 )
 
 PROVIDERS: dict[str, Provider] = {provider.id: provider for provider in _ROWS}

@@ -235,7 +235,8 @@ class Courier:
 
     def _headers(self, pending: Pending, extras: Extras | None) -> dict[str, str]:
         request = pending.request
-        headers = dict(registry.dialect(request.provider).headers(self._credentials.get(request.provider)))
+        credential = None if request.address else self._credentials.get(request.provider)
+        headers = dict(registry.dialect(request.provider).headers(credential))
         headers |= pending.private_headers or {}
         headers |= extras.headers if extras is not None else {}
         if pending.stored is not None:
@@ -244,7 +245,8 @@ class Courier:
 
     def _params(self, request: PlannedRequest, extras: Extras | None) -> tuple[tuple[str, str], ...]:
         """What the address carries beyond the request's own parameters: a key, a crumb."""
-        own = registry.dialect(request.provider).params(self._credentials.get(request.provider))
+        credential = None if request.address else self._credentials.get(request.provider)
+        own = registry.dialect(request.provider).params(credential)
         return (*own, *(extras.params if extras is not None else ()))
 
     def _record(self, pending: Pending, received: Received) -> Attempt:

@@ -20,6 +20,7 @@ _KEYS: Mapping[str, str] = {
     "finnhub": "finnhub_token",
     "polygon": "polygon_key",
     "alphavantage": "alphavantage_key",
+    "reducto": "reducto_key",
 }
 """Provider -> the setting that holds its key."""
 

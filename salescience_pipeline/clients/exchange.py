@@ -53,7 +53,7 @@ class Received:
 
 
 class Wire(Protocol):
-    """Sends one GET and judges what comes back; never raises for anything that a network or a provider can do."""
+    """Sends one request and judges what comes back; never raises for anything that a network or a provider can do."""
 
     def exchange(
         self, request: PlannedRequest, headers: Mapping[str, str], params: tuple[tuple[str, str], ...]

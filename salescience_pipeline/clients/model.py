@@ -61,8 +61,19 @@ class Subject:
 
 
 @dataclass(frozen=True, slots=True)
+class Content:
+    """What a POST carries."""
+
+    data: bytes = field(repr=False)
+    content_type: str
+
+
+@dataclass(frozen=True, slots=True)
 class PlannedRequest:
-    """One GET that a plan wants; it knows the host's role, never the base URL, so sandbox and live plan alike."""
+    """One GET that a plan wants, or a POST if it has ``content``.
+
+    It knows the host's role, never the base URL, so sandbox and live plan alike.
+    """
 
     provider: str
     endpoint: str
@@ -81,12 +92,24 @@ class PlannedRequest:
     """Shape that a complete 200 must have: json, html, xml, text, zip or any."""
     max_bytes: int = 64_000_000
     """Cap on the decoded body, in bytes."""
+    content: Content | None = field(default=None, repr=False)
+    """The body of a POST; None for a GET."""
+    address: str = field(default="", repr=False)
+    """A presigned address that the provider named and that is asked instead: it says by itself who may read it, so no
+    credential goes along. ``path`` stands for it in archive and audit."""
+
+    @property
+    def method(self) -> str:
+        """The HTTP method."""
+        return "GET" if self.content is None else "POST"
 
     @property
     def canonical_url(self) -> str:
         """The address at the live provider, parameters sorted, without secrets: the key of archive and audit."""
         query = urlencode(sorted(self.params))
-        return f"{PROVIDERS[self.provider].hosts[self.host]}{self.path}{'?' + query if query else ''}"
+        # Two posts to one address are two questions: the body's digest tells them apart.
+        asked = f"#{hashlib.sha256(self.content.data).hexdigest()}" if self.content is not None else ""
+        return f"{PROVIDERS[self.provider].hosts[self.host]}{self.path}{'?' + query if query else ''}{asked}"
 
 
 class Body:

@@ -243,7 +243,7 @@ class _HttpWire:
     def exchange(
         self, request: PlannedRequest, headers: Mapping[str, str], params: tuple[tuple[str, str], ...]
     ) -> Received:
-        """Send one GET and judge what comes back."""
+        """Send one request and judge what comes back."""
         url = self._url(request, params)
         started_at, begun = self._clock(), time.perf_counter()
         with self._lock:
@@ -252,7 +252,11 @@ class _HttpWire:
             headers.get("If-None-Match", "") if "If-Modified-Since" in headers else headers.get("If-None-Match")
         )
         try:
-            with self.client.stream("GET", url, headers=dict(headers)) as response:
+            sent = dict(headers)
+            if request.content is not None:
+                sent["Content-Type"] = request.content.content_type
+            body = request.content.data if request.content is not None else None
+            with self.client.stream(request.method, url, headers=sent, content=body) as response:
                 judged = self._receive(request, response, begun, conditions)
         except httpx.HTTPError as error:
             judged = _Judged(Verdict(AnswerClass.TRANSIENT, _reason(error)), cause=self._clean(error))
@@ -271,6 +275,8 @@ class _HttpWire:
     def _url(self, request: PlannedRequest, params: tuple[tuple[str, str], ...]) -> httpx.URL:
         """The address; the host is always the configured one, whatever the path says."""
         base = httpx.URL(self._bases[request.provider, request.host])
+        if request.address:
+            return _presigned(request.address, base)
         if not _PATH.fullmatch(request.path) or "//" in request.path or "/../" in request.path + "/":
             raise ValueError(f"{request.path!r} is not a path that may be asked for.")
         url = httpx.URL(f"{base}".rstrip("/") + request.path)
@@ -351,6 +357,15 @@ _REASONS: tuple[tuple[type[Exception], str], ...] = (
 def _reason(error: Exception) -> str:
     """The failure as the rest of a sentence; of foreign exceptions only the kind is told, never the text."""
     return next((reason for kind, reason in _REASONS if isinstance(error, kind)), str(error))
+
+
+def _presigned(address: str, base: httpx.URL) -> httpx.URL:
+    """An address that a provider named: encrypted, or at the provider's own base as in the sandbox."""
+    url = httpx.URL(address)
+    own = (url.scheme, url.host, url.port) == (base.scheme, base.host, base.port)
+    if not own and (url.scheme != "https" or not url.host or url.userinfo):
+        raise ValueError("A presigned address has to be encrypted.")
+    return url
 
 
 def _length(headers: Mapping[str, str]) -> int | None:

@@ -273,7 +273,7 @@ def _row(attempt: Attempt, run_id: str, organization_id: str | None) -> AuditRow
         attempt=attempt.attempt,
         provider=attempt.request.provider,
         endpoint=attempt.request.endpoint,
-        method="GET",
+        method=attempt.request.method,
         canonical_url=attempt.request.canonical_url,
         status=attempt.status,
         answer_class=attempt.answer_class.value,

@@ -44,6 +44,7 @@ def test_real_credentials_are_used_in_the_live_world_only() -> None:
         "finnhub": ("finnhub_token", SecretStr("real-finnhub")),
         "polygon": ("polygon_key", SecretStr("real-polygon")),
         "alphavantage": ("alphavantage_key", SecretStr("real-alphavantage")),
+        "reducto": ("reducto_key", SecretStr("real-reducto")),
     }
     given = {"edgar_contact": "Company ops@example.com"} | dict(keys.values())
     assert credentials(settings(World.FICTIONAL, **given)) == {

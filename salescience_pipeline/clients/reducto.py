@@ -1,0 +1,311 @@
+"""Reducto's API: upload, start a job, poll it, take its result from the answer or from the address it names.
+
+Everything goes through the transport: its gate, retries, redaction, timeouts and archive. What does not belong here:
+which documents, and what the rows look like.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Protocol
+
+from salescience_pipeline.clients.classify import Dialect, Reply, Verdict, by_shape, by_status
+from salescience_pipeline.clients.errors import Contract
+from salescience_pipeline.clients.model import Answer, AnswerClass, Content, PlannedRequest, Subject
+
+_HOLDS_FOR_THE_DOCUMENT = {400, 413, 415, 422, 442}
+_MAX_RESULT = 400_000_000
+_NAME = re.compile(r"[^A-Za-z0-9._-]+")
+_ID = re.compile(r"[A-Za-z0-9_-]{1,128}", re.ASCII)
+
+
+def _headers(key: str | None) -> Mapping[str, str]:
+    # A presigned address takes no key.
+    return {"Authorization": f"Bearer {key}"} if key else {}
+
+
+def classify(reply: Reply) -> Verdict:
+    """What an answer of Reducto means; a refused document is told apart from a refused key by its status."""
+    if reply.status in _HOLDS_FOR_THE_DOCUMENT:
+        return Verdict(AnswerClass.CONTRACT, f"refused the request: {_message(reply)}")
+    return by_status(reply) or by_shape(reply)
+
+
+def _message(reply: Reply) -> str:
+    told = reply.json_or_none
+    if isinstance(told, dict):
+        error = told.get("error")
+        inner = error.get("message") if isinstance(error, dict) else None
+        for text in (inner, told.get("message"), told.get("detail")):
+            if text:
+                return str(text)[:200]
+    return f"status {reply.status}"
+
+
+DIALECT = Dialect("reducto", _headers, classify, needs_credential=True)
+
+
+class JobErrorName(StrEnum):
+    """Why a job failed, as the API spells it (its SDK's ErrorDetail)."""
+
+    TIMEOUT = "TIMEOUT"
+    CAPACITY_TIMEOUT = "CAPACITY_TIMEOUT"
+    CUSTOMER_TIMEOUT = "CUSTOMER_TIMEOUT"
+    INTERNAL_ERROR = "INTERNAL_ERROR"
+    SERVICE_UNAVAILABLE = "SERVICE_UNAVAILABLE"
+    GPU_ALLOCATION_ERROR = "GPU_ALLOCATION_ERROR"
+    GPU_POOL_SATURATED = "GPU_POOL_SATURATED"
+    BATCH_QUEUE_FULL = "BATCH_QUEUE_FULL"
+    QUEUE_FULL = "QUEUE_FULL"
+    JOB_STATE_ERROR = "JOB_STATE_ERROR"
+    DOCUMENT_CORRUPT = "DOCUMENT_CORRUPT"
+    DOCUMENT_EMPTY = "DOCUMENT_EMPTY"
+    DOCUMENT_UNSUPPORTED = "DOCUMENT_UNSUPPORTED"
+    DOCUMENT_TOO_LARGE = "DOCUMENT_TOO_LARGE"
+    OFFICE_CONVERSION_TOO_LARGE = "OFFICE_CONVERSION_TOO_LARGE"
+    IMAGE_TOO_LARGE = "IMAGE_TOO_LARGE"
+    IMAGE_TOO_SMALL = "IMAGE_TOO_SMALL"
+    IMAGE_INVALID_ASPECT_RATIO = "IMAGE_INVALID_ASPECT_RATIO"
+    DOCUMENT_PASSWORD_PROTECTED = "DOCUMENT_PASSWORD_PROTECTED"  # noqa: S105 - a name
+    FORM_FILL_FAILED = "FORM_FILL_FAILED"
+    INTERNAL_INVARIANT_VIOLATION = "INTERNAL_INVARIANT_VIOLATION"
+    GPU_UNAVAILABLE = "GPU_UNAVAILABLE"
+    CONTEXT_WINDOW_EXCEEDED = "CONTEXT_WINDOW_EXCEEDED"
+    OUTPUT_LIMIT_EXCEEDED = "OUTPUT_LIMIT_EXCEEDED"
+    PROCESSING_FAILED = "PROCESSING_FAILED"
+    INFERENCE_METHOD_UNSUPPORTED = "INFERENCE_METHOD_UNSUPPORTED"
+    SUBPROCESS_CRASHED = "SUBPROCESS_CRASHED"
+    BATCH_ORPHANED = "BATCH_ORPHANED"
+    OVERSIZED_RESULT = "OVERSIZED_RESULT"
+    LLM_OUTPUT_PARSE_FAILED = "LLM_OUTPUT_PARSE_FAILED"
+    LLM_PROVIDER_ERROR = "LLM_PROVIDER_ERROR"
+    INVALID_CONFIG = "INVALID_CONFIG"
+    INVALID_SCHEMA = "INVALID_SCHEMA"
+    AUTH_ERROR = "AUTH_ERROR"
+    NOT_APPLICABLE = "NOT_APPLICABLE"
+    REGION_UNAVAILABLE = "REGION_UNAVAILABLE"
+    NOT_FOUND = "NOT_FOUND"
+    JOB_DELETION_IN_PROGRESS = "JOB_DELETION_IN_PROGRESS"
+    JOB_DELETED = "JOB_DELETED"
+    JOB_NOT_COMPLETE = "JOB_NOT_COMPLETE"
+    JOB_CANCELLED = "JOB_CANCELLED"
+    RATE_LIMIT = "RATE_LIMIT"
+    CELL_COUNT_EXCEEDED = "CELL_COUNT_EXCEEDED"
+    URL_NOT_ALLOWED = "URL_NOT_ALLOWED"
+
+    UNKNOWN = "UNKNOWN"
+    """A name that was not known when this was written."""
+
+    @property
+    def may_pass(self) -> bool:
+        """Whether the same document may be read by a later job."""
+        return self in _PASSING
+
+
+_PASSING = frozenset(
+    {
+        JobErrorName.TIMEOUT,
+        JobErrorName.CAPACITY_TIMEOUT,
+        JobErrorName.INTERNAL_ERROR,
+        JobErrorName.SERVICE_UNAVAILABLE,
+        JobErrorName.BATCH_QUEUE_FULL,
+        JobErrorName.QUEUE_FULL,
+        JobErrorName.GPU_UNAVAILABLE,
+        JobErrorName.LLM_PROVIDER_ERROR,
+        JobErrorName.REGION_UNAVAILABLE,
+        JobErrorName.JOB_DELETED,
+        JobErrorName.JOB_NOT_COMPLETE,
+        JobErrorName.JOB_CANCELLED,
+        JobErrorName.RATE_LIMIT,
+    }
+)
+
+
+class ReductoJobError(Exception):
+    """A job that failed, was cancelled or did not end in time."""
+
+    def __init__(self, message: str, *, name: str, job_id: str, code: int | None = None) -> None:
+        """Keep the name as the API spells it and as what it means to us."""
+        super().__init__(message)
+        self.name, self.job_id, self.code = name, job_id, code
+        self.kind = JobErrorName(name) if name in JobErrorName else JobErrorName.UNKNOWN
+
+
+class JobRejected(ReductoJobError):
+    """The document or the request is to blame: another job would fail as well."""
+
+
+class JobInterrupted(ReductoJobError):
+    """The service is to blame: a later job may succeed."""
+
+
+def job_error(message: str, *, name: str, job_id: str, code: int | None = None) -> ReductoJobError:
+    """The error of the class that fits ``name``."""
+    passing = name in JobErrorName and JobErrorName(name).may_pass
+    return (JobInterrupted if passing else JobRejected)(message, name=name, job_id=job_id, code=code)
+
+
+class Sender(Protocol):
+    """What is needed of the transport."""
+
+    def send(self, request: PlannedRequest) -> Answer:
+        """The answer to a request, with retries."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Polling:
+    """How often a job is looked at."""
+
+    first: float = 0.25
+    """Seconds before the second look; each pause is half as long again."""
+    longest: float = 10.0
+    patience: float = 900.0
+    """Seconds after which a job is given up."""
+
+
+class Reducto:
+    """Reads documents through the API; safe for threads. ``credits`` is what it has cost so far."""
+
+    def __init__(
+        self,
+        transport: Sender,
+        *,
+        polling: Polling | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        """Nothing is sent yet; ``sleep`` must make ``clock`` advance."""
+        self._transport, self._polling = transport, polling or Polling()
+        self._clock, self._sleep = clock, sleep
+        self._lock = threading.Lock()
+        self.credits = 0.0
+        self.pages = 0
+
+    def parse(self, data: bytes, *, filename: str, options: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """Upload ``data``, parse it in a job of its own and wait for it.
+
+        Args:
+            data: The document, 100 MB at most.
+            filename: Its name; the ending tells the API what it is.
+            options: Parse options beside the input (``retrieval``, ``formatting``, ``settings``...); chunks of variable
+                size by default.
+
+        Returns:
+            The ParseResponse; its result is full, also when the API left it at another address.
+
+        Raises:
+            JobRejected, JobInterrupted: when the job failed.
+            ProviderError: when the API did not answer.
+        """
+        asked = {"retrieval": {"chunking": {"chunk_mode": "variable"}}, **(options or {})}
+        file_id = self.upload(data, filename=filename)
+        job_id = self.start("parse", {**asked, "input": file_id})
+        return self.wait(job_id, subject=filename)
+
+    def upload(self, data: bytes, *, filename: str) -> str:
+        """Store a document at the API for a day; returns its ``reducto://`` id."""
+        name = _NAME.sub("_", filename)[-100:] or "document"
+        boundary = uuid.uuid5(uuid.NAMESPACE_OID, f"{name}{len(data)}").hex
+        head = (
+            f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="{name}"\r\n'
+            "Content-Type: application/octet-stream\r\n\r\n"
+        )
+        body = head.encode() + data + f"\r\n--{boundary}--\r\n".encode()
+        content = Content(body, f"multipart/form-data; boundary={boundary}")
+        extension = name.rpartition(".")[2].lower() if "." in name else ""
+        params = (("extension", extension),) if extension.isalnum() else ()
+        answer = self._ask("upload", "/upload", name, content=content, params=params)
+        return self._text(answer, "file_id", "upload")
+
+    def start(self, what: str, body: Mapping[str, Any]) -> str:
+        """Start a job (``parse``, ``extract``, ``split``, ``classify``); returns its id."""
+        content = Content(json.dumps(body, sort_keys=True).encode(), "application/json")
+        return self._text(self._ask(f"{what}_async", f"/{what}_async", "*", content=content), "job_id", what)
+
+    def wait(self, job_id: str, *, subject: str = "*") -> dict[str, Any]:
+        """Poll a job until it has ended; its result, fetched from where it is.
+
+        Raises:
+            JobRejected, JobInterrupted: when it failed, was cancelled, or took longer than the polling's patience.
+            ProviderError: when the API did not answer.
+        """
+        if not _ID.fullmatch(job_id):
+            raise _contract("job", subject, "sent a job id that is none")
+        until, pause = self._clock() + self._polling.patience, self._polling.first
+        while True:
+            state = self._ask("job", f"/job/{job_id}", subject)
+            status = state.get("status")
+            if status == "Completed":
+                return self._whole(state.get("result"), subject)
+            if status in {"Failed", "Cancelled"}:
+                raise _failed(state, job_id)
+            if self._clock() + pause > until:
+                message = f"The job did not end within {self._polling.patience:g} seconds."
+                raise job_error(message, name="TIMEOUT", job_id=job_id)
+            self._sleep(pause)
+            pause = min(pause * 1.5, self._polling.longest)
+
+    def _whole(self, response: Any, subject: str) -> dict[str, Any]:
+        """The response with its result in it, and its cost added up."""
+        if not isinstance(response, dict):
+            raise _contract("job", subject, "says that the job is complete and sends no result")
+        usage = response.get("usage") or {}
+        with self._lock:
+            self.credits += usage.get("credits") or 0.0
+            self.pages += usage.get("num_pages") or 0
+        result = response.get("result")
+        if isinstance(result, dict) and result.get("type") == "url":
+            result_id = str(result.get("result_id", ""))
+            if not _ID.fullmatch(result_id):
+                raise _contract("result", subject, "names a result that has no id")
+            found = self._ask("result", f"/results/{result_id}", subject, address=str(result.get("url", "")))
+            return {**response, "result": found}
+        return response
+
+    def _ask(
+        self,
+        endpoint: str,
+        path: str,
+        subject: str,
+        *,
+        content: Content | None = None,
+        params: tuple[tuple[str, str], ...] = (),
+        address: str = "",
+    ) -> dict[str, Any]:
+        request = PlannedRequest(
+            "reducto", endpoint, "api", path, Subject(subject), params, content=content, address=address,
+            max_bytes=_MAX_RESULT,
+        )  # fmt: skip
+        answer = self._transport.send(request)
+        if answer.answer_class is AnswerClass.NOT_FOUND:
+            raise _contract(endpoint, subject, "does not know the job or the document any more")
+        value = json.loads(answer.body.read())
+        if not isinstance(value, dict):
+            raise _contract(endpoint, subject, "sent JSON that is no object")
+        return value
+
+    @staticmethod
+    def _text(value: Mapping[str, Any], name: str, endpoint: str) -> str:
+        text = value.get(name)
+        if not isinstance(text, str) or not text:
+            raise _contract(endpoint, "*", f"sent an answer without {name}")
+        return text
+
+
+def _contract(endpoint: str, subject: str, what: str) -> Contract:
+    return Contract(f"Reducto {what} ({endpoint}).", provider="reducto", endpoint=endpoint, subject=subject)
+
+
+def _failed(state: Mapping[str, Any], job_id: str) -> ReductoJobError:
+    error = state.get("error") or {}
+    name = error.get("name") or ("JOB_CANCELLED" if state.get("status") == "Cancelled" else "PROCESSING_FAILED")
+    message = error.get("message") or state.get("reason") or "The job failed."
+    return job_error(str(message)[:500], name=str(name), job_id=job_id, code=error.get("code"))
