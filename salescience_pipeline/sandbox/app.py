@@ -111,11 +111,15 @@ class Sandbox:
         self.news = Newsroom(self.world, self.earnings, self.happenings, self.moment)
 
     def moment(self) -> dt.datetime:
-        """Up to when things have happened, in UTC: as set by hand, or now; a frozen date is looked at when it is over."""
+        """Up to when things have happened, in UTC.
+
+        That is the moment set by hand, or now. A date that was given is looked at when it is over, whatever the clock
+        says, and so is one that has passed since the start.
+        """
         if self.at is not None:
             return self.at
         now = self.clock.now()
-        if now.astimezone(EASTERN).date() == self.world.today:
+        if not self.world.frozen and now.astimezone(EASTERN).date() == self.world.today:
             return now
         return dt.datetime.combine(self.world.today, dt.time(23, 59, 59), EASTERN).astimezone(dt.UTC)
 

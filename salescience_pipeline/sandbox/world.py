@@ -94,6 +94,8 @@ class World:
         self, seed: int = 7, companies: int = 12, today: dt.date | None = None, *, today_closed: bool = False
     ) -> None:
         self.seed = seed
+        self.frozen = today is not None
+        """Whether the date was given, and not taken from the clock."""
         self.today = today or new_york_today()
         self.today_closed = today_closed
         self.companies: tuple[Company, ...] = operating_companies(seed, companies)

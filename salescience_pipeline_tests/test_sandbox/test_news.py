@@ -149,6 +149,14 @@ def test_nothing_is_published_after_the_moment_that_is_looked_at(sandbox):
     assert finnhub(sandbox, ticker, TODAY, TODAY) == whole
 
 
+def test_a_given_date_is_over_and_the_date_of_the_clock_is_under_way():
+    given = Sandbox(World(7, 3, _DAY))
+    assert given.moment().isoformat() == "2026-11-21T04:59:59+00:00"
+    real = Sandbox(World(7, 3))
+    before, moment, after = real.clock.now(), real.moment(), real.clock.now()
+    assert before <= moment <= after or moment.date() < after.date(), "midnight in New York may pass meanwhile"
+
+
 @pytest.mark.parametrize("moment", ["2026-11-19T12:00:00Z", "2026-11-20T12:00:00", "noon"])
 def test_a_moment_outside_the_day_is_refused(sandbox, moment):
     assert sandbox.http.post("/_sandbox/world", json={"at": moment}).status_code == 400
