@@ -46,6 +46,9 @@ def overrides(sandbox: Sandbox, tmp_path: Path) -> dict[str, str]:
         "tiingo_plan": "power",
         "tiingo_rate": "200",
         "yahoo_rate": "50",
+        "finnhub_rate": "30",
+        "polygon_rate": "50",
+        "alphavantage_rate": "50",
         "edgar_rate": "10",
     }
 

@@ -9,13 +9,15 @@ from salescience_pipeline.acquisition.acquire import acquire
 from salescience_pipeline.acquisition.outcome import Acquired
 from salescience_pipeline.acquisition.sandbox_process import Sandbox
 from salescience_pipeline.acquisition.services import Services
-from salescience_pipeline.catalog.datasets import DATASETS
+from salescience_pipeline.catalog.datasets import DATASETS, Cut
 from salescience_pipeline.catalog.tables import PROVENANCE
 from salescience_pipeline.clients.plan import Selection
 from salescience_pipeline.identifiers import Ticker, parse_tickers
 
 NEWEST = dt.date(2026, 6, 12)
 """The last session before the day on which the tests look at the market (a Friday; ``conftest.TODAY`` is the Monday)."""
+MONDAY = NEWEST + dt.timedelta(days=3)
+"""That day: the only one of which a quote can be had."""
 WEEK = tuple(NEWEST - dt.timedelta(days=back) for back in range(4, -1, -1))
 """Monday to Friday; FENWK and QUILN have their ex-dividend day on the Tuesday."""
 
@@ -42,6 +44,8 @@ def everything(tickers: Iterable[str] = PLAIN[:2]) -> list[Selection]:
     order = ["core_sec__company_tickers", "core_sec__filings_daily", TIINGO_DAILY]
     order += [name for name in DATASETS if name not in order]
     dated = {TIINGO_DAILY: WEEK, "core_sec__filings_daily": WEEK[-2:]}
+    dated |= {name: WEEK[-2:] for name, row in DATASETS.items() if row.cut is Cut.DATE and name not in dated}
+    dated["core_finnhub__quotes"] = (MONDAY,)
     return [select(name, names, dated.get(name, ()), n_years=1) for name in order]
 
 

@@ -18,6 +18,8 @@ from salescience_pipeline.identifiers import InvalidIdentifier
         ("tiingo", "BRK.B", "BRK-B"),
         ("polygon", "BRK.B", "BRK.B"),
         ("finnhub", "BRK.B", "BRK.B"),
+        ("alphavantage", "BRK.B", "BRK-B"),
+        ("finnhub", "^GSPC", "^GSPC"),
         ("sec", "AAPL", "AAPL"),
         ("sec", "TWO-PA", "TWO-PA"),
         ("yahoo", "TWO-PA", "TWO-PA"),
@@ -53,3 +55,14 @@ def test_what_is_no_ticker_is_refused(bad: str) -> None:
         provider_symbol("sec", bad)
     with pytest.raises(InvalidIdentifier):
         to_canonical("sec", bad)
+
+
+@pytest.mark.parametrize(
+    ("canonical", "symbol"),
+    [("KIM-PL", "KIMpL"), ("F-PB", "FpB"), ("ETI-P", "ETIp"), ("^GSPC", "I:SPX"), ("^VIX", "I:VIX"), ("APP", "APP")],
+)
+def test_polygon_marks_preferreds_with_a_small_p_and_has_names_of_its_own_for_indices(
+    canonical: str, symbol: str
+) -> None:
+    assert provider_symbol("polygon", canonical) == symbol
+    assert to_canonical("polygon", symbol) == canonical

@@ -309,7 +309,7 @@ def test_recorded_error_answers_have_their_class() -> None:
     for row in rows:
         key = (row["provider"], row["status"], row["content_type"])
         if row["provider"] not in {provider for provider, _, _ in _EXPECTED}:
-            # The other providers' recordings are held in test_classify_news.
+            # The other providers' recordings are held in test_classify_market.
             continue
         body = row["body"]
         data = (root / body[1:]).read_bytes() if root is not None and body.startswith("@") else body.encode()

@@ -14,7 +14,8 @@ from urllib.parse import quote
 import pytest
 from pydantic import SecretStr
 
-from salescience_pipeline.clients import edgar_api, tiingo, yahoo
+from salescience_pipeline.catalog.indicators import INDICATORS
+from salescience_pipeline.clients import alphavantage, edgar_api, finnhub, polygon, tiingo, yahoo
 from salescience_pipeline.clients.errors import ProviderError
 from salescience_pipeline.clients.model import PlannedRequest, RawRef, Subject
 from salescience_pipeline.clients.pool import Failed
@@ -37,6 +38,9 @@ def _requests() -> dict[str, PlannedRequest]:
         "sec": edgar_api.company_facts(cik, Subject("ALDRN", ticker=TICKER, cik=cik)),
         "tiingo": tiingo.eod_range(TICKER, dt.date(2026, 11, 2), dt.date(2026, 11, 20)),
         "yahoo": yahoo.profile(TICKER),
+        "finnhub": finnhub.metric(TICKER),
+        "polygon": polygon.news(dt.date(2026, 11, 20), dt.date(2026, 11, 20)),
+        "alphavantage": alphavantage.indicator(TICKER, INDICATORS["SMA"]),
     }
 
 
@@ -79,7 +83,7 @@ def everything_logged() -> Iterator[io.StringIO]:
 
 
 @pytest.mark.parametrize("way", [*WAYS, "no connection"])
-@pytest.mark.parametrize("provider", ["sec", "tiingo", "yahoo"])
+@pytest.mark.parametrize("provider", ["sec", "tiingo", "yahoo", "finnhub", "polygon", "alphavantage"])
 def test_the_canary_is_nowhere(
     rig: Callable[..., Rig], tmp_path: Path, everything_logged: io.StringIO, provider: str, way: str
 ) -> None:
@@ -104,7 +108,10 @@ def test_the_canary_is_nowhere(
             one.gate,
             archive,
             one.clock,
-            credentials={"sec": SecretStr(f"Company {CANARY}"), "tiingo": SecretStr(CANARY)},
+            credentials={
+                "sec": SecretStr(f"Company {CANARY}"),
+                **dict.fromkeys(("tiingo", "finnhub", "polygon", "alphavantage"), SecretStr(CANARY)),
+            },
             retry=RetryRule(attempts=2),
             timeouts=Timeouts(connect=1.0, read=0.5, total=0.3),
             spool_dir=tmp_path / "spool",

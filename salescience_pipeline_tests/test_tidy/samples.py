@@ -29,7 +29,7 @@ CIK = Cik("9000001")
 TICKER = Ticker("WDGT")
 REQUEST_ID = RequestId("11111111-2222-3333-4444-555555555555")
 
-_HOSTS = {"sec": "www", "yahoo": "query2", "tiingo": "api"}
+_HOSTS = {"sec": "www", "yahoo": "query2", "tiingo": "api", "finnhub": "api", "polygon": "api", "alphavantage": "api"}
 
 
 class Sample(NamedTuple):

@@ -15,8 +15,31 @@ from hypothesis import strategies as st
 from salescience_pipeline.catalog.datasets import DATASETS
 from salescience_pipeline.clients.errors import Contract, ProviderError, TooLarge
 from salescience_pipeline.clients.model import Answer
-from salescience_pipeline.tidy import companies, filings, fundamentals, insiders, prices
+from salescience_pipeline.tidy import (
+    companies,
+    earnings,
+    filings,
+    fundamentals,
+    indicators,
+    insiders,
+    metrics,
+    news,
+    prices,
+    profiles,
+    quotes,
+)
 from salescience_pipeline.tidy.model import TidyFunction
+from salescience_pipeline_tests.test_tidy.market_samples import (
+    CALENDAR,
+    COMPANY_NEWS,
+    INDICATOR_DETAILS,
+    MACD,
+    MARKET_NEWS,
+    METRICS,
+    QUOTE,
+    SURPRISES,
+    WIDGETS,
+)
 from salescience_pipeline_tests.test_tidy.samples import (
     CIK,
     FORM_INDEX,
@@ -66,6 +89,18 @@ TIDY: dict[str, tuple[TidyFunction, str, bytes]] = {
         json.dumps(company_facts(Assets=[fact("2025-12-31", 5), fact("2025-12-31", 5, start="2025-01-01")])).encode(),
     ),
     "insiders.sec_ownership": (insiders.sec_ownership, "sec", ownership().encode()),
+    "quotes.finnhub_quotes": (quotes.finnhub_quotes, "finnhub", json.dumps(QUOTE).encode()),
+    "news.finnhub_company_news": (news.finnhub_company_news, "finnhub", json.dumps(COMPANY_NEWS).encode()),
+    "news.polygon_news": (news.polygon_news, "polygon", json.dumps(MARKET_NEWS).encode()),
+    "metrics.finnhub_metrics": (metrics.finnhub_metrics, "finnhub", json.dumps(METRICS).encode()),
+    "earnings.finnhub_surprises": (earnings.finnhub_surprises, "finnhub", json.dumps(SURPRISES).encode()),
+    "earnings.finnhub_calendar": (earnings.finnhub_calendar, "finnhub", json.dumps(CALENDAR).encode()),
+    "profiles.finnhub_profile": (profiles.finnhub_profile, "finnhub", json.dumps(WIDGETS).encode()),
+    "indicators.alphavantage_indicators": (
+        indicators.alphavantage_indicators,
+        "alphavantage",
+        json.dumps(MACD).encode(),
+    ),
 }
 """Every tidy function with its provider and a good answer."""
 
@@ -82,7 +117,7 @@ def good_answer(name: str, body: bytes) -> Answer:
         ticker="WDGT",
         cik=CIK,
         accession=ACCESSION,
-        details={"form": "4"},
+        details={"form": "4"} | INDICATOR_DETAILS,
         last_date=dt.date(2026, 11, 20),
     )
 
