@@ -1,0 +1,136 @@
+"""The marts as Dagster builds them: published when every test is green, and never otherwise."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import dagster as dg
+import duckdb
+import pyarrow as pa
+import pytest
+
+from salescience_pipeline.acquisition.sandbox_process import Sandbox
+from salescience_pipeline.acquisition.services import Services
+from salescience_pipeline.marts.warehouse import WarehouseResource
+from salescience_pipeline.settings import Settings
+from salescience_pipeline_tests.test_acquisition.runs import PLAIN, TIINGO, everything, run
+
+pytestmark = [
+    pytest.mark.xdist_group("marts"),
+    # dagster-dbt 0.29.27 on Dagster 1.13.27.
+    pytest.mark.filterwarnings("ignore:AssetExecutionContext.* is deprecated:DeprecationWarning"),
+]
+
+
+@dataclass
+class Marts:
+    """A small lake, and the marts over it."""
+
+    services: Services
+    resource: WarehouseResource
+    defs: dg.Definitions
+    instance: dg.DagsterInstance
+
+    def build(self, only: Sequence[str] | None = None) -> dg.ExecuteInProcessResult:
+        """Run the job of the second code location, for all marts or for some."""
+        return self.defs.resolve_job_def("build_marts").execute_in_process(
+            instance=self.instance,
+            asset_selection=[dg.AssetKey(name) for name in only] if only is not None else None,
+            run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+            raise_on_error=False,
+        )
+
+    def query(self, sql: str) -> list[dict[str, Any]]:
+        """Rows of the published version."""
+        return self.services.warehouse.query(sql).rows.to_pylist()
+
+    @property
+    def version(self) -> int:
+        """The published version."""
+        return self.services.warehouse.current().version
+
+
+@pytest.fixture(scope="module")
+def marts(sandbox_of_session: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Marts]:
+    """The marts, built once over two companies."""
+    overrides = {
+        "home": str(tmp_path_factory.mktemp("marts")),
+        "today": "2026-06-15",
+        "sandbox_url": sandbox_of_session.url,
+        "tiingo_plan": "power",
+        "tiingo_rate": "200",
+        "yahoo_rate": "50",
+        "edgar_rate": "10",
+    }
+    location = importlib.import_module("salescience_pipeline.marts.definitions")
+    with Services.open(Settings(**overrides)) as services, dg.DagsterInstance.ephemeral() as instance:
+        for selection in everything():
+            run(services, selection)
+        resource = WarehouseResource(overrides=overrides)
+        made = Marts(services, resource, location.build_defs(warehouse=resource), instance)
+        assert not resource.is_current(), "nothing is published yet"
+        result = made.build()
+        assert result.success
+        yield made
+        resource.services().close()
+
+
+def test_what_was_built_is_published_and_current(marts: Marts) -> None:
+    assert marts.resource.is_current()
+    days = marts.query(
+        "select ticker, count(*) as days, count(distinct trade_date) as dates from mart_prices__daily group by 1"
+    )
+    assert {row["ticker"] for row in days} == set(PLAIN[:2])
+    assert all(row["days"] == row["dates"] > 500 for row in days)
+    assert marts.query("select value from about where key = 'data'")[0]["value"].startswith("Fictional data")
+    checks = {row["status"] for row in marts.query("select distinct status from mart_operations__completeness")}
+    assert "complete" in checks
+
+
+def test_facts_are_those_known_on_the_day(marts: Marts) -> None:
+    overlapping = marts.query("""
+        select count(*) as n from mart_fundamentals__facts a join mart_fundamentals__facts b
+          on (a.cik, a.taxonomy, a.concept, a.unit, a.period_end) = (b.cik, b.taxonomy, b.concept, b.unit, b.period_end)
+         and a.period_start is not distinct from b.period_start and a.restatement < b.restatement
+        where a.known_until is null or a.known_until > b.known_from""")
+    assert overlapping == [{"n": 0}]
+
+
+def test_some_marts_alone_keep_the_others(marts: Marts) -> None:
+    before = {
+        name: marts.query(f"select count(*) as n from {name}")
+        for name in ("mart_prices__daily", "mart_filings__filings")
+    }
+    version = marts.version
+    assert marts.build(["mart_companies__companies"]).success
+    assert marts.version > version
+    assert {name: marts.query(f"select count(*) as n from {name}") for name in before} == before
+    assert marts.query("select count(*) as n from mart_companies__companies")[0]["n"] > 0
+
+
+def test_a_red_test_publishes_nothing_and_a_reader_is_never_disturbed(marts: Marts) -> None:
+    version = marts.version
+    reader = duckdb.connect(str(marts.services.warehouse.link), read_only=True)
+    rows = reader.execute("select count(*) from mart_prices__daily").fetchall()
+    newest = marts.services.tables.read(TIINGO).to_pylist()[-1]
+    # A bar whose high lies below its low: the lake takes it as the provider gave it, the marts' tests do not.
+    broken = newest | {"high": newest["low"] / 2}
+    schema = marts.services.tables.read(TIINGO).schema
+    marts.services.tables.write(TIINGO, pa.Table.from_pylist([broken], schema=schema))
+    assert not marts.resource.is_current()
+    assert not marts.build().success
+    assert marts.version == version
+    assert marts.query("select count(*) as n from mart_prices__daily")[0]["n"] == rows[0][0]
+    assert not list((marts.services.settings.warehouse_dir / "builds").rglob("*.duckdb")), "the failed build is gone"
+    marts.services.tables.write(TIINGO, pa.Table.from_pylist([newest], schema=schema))
+    assert marts.build().success
+    assert marts.version > version
+    assert reader.execute("select count(*) from mart_prices__daily").fetchall() == rows, (
+        "an open reader keeps its version"
+    )
+    reader.close()
+    failed = [run for run in marts.instance.get_runs() if run.status is dg.DagsterRunStatus.FAILURE]
+    assert len(failed) == 1
