@@ -200,7 +200,7 @@ class Finnhub:
         return token.lower().startswith("free")
 
     def not_found(self, request: Request) -> Response:
-        """A path that Finnhub does not have, or one that costs money."""
+        """A path that Finnhub does not have."""
         del request
         return Response("404 page not found\n", 404, {**_HEADERS, "Content-Type": "text/plain; charset=utf-8"})
 
