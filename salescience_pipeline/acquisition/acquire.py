@@ -13,7 +13,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal, Protocol, cast
 
 from salescience_pipeline.acquisition.known import read_known, read_stored
@@ -185,6 +185,9 @@ class _Acquisition:
         self.mode, self.watchers = mode, watchers
         self.recipe, self.tidy = recipe_of(dataset), tidy_of(dataset)
         self.known = read_known(services, dataset, selection)
+        if mode == "replay":
+            # The archive has no allowance.
+            self.known = replace(self.known, allowance=None)
         self.plan = self.recipe.plan(selection, self.known)
         self.result = Acquired(dataset, self.plan)
         self.subjects: dict[str, _Subject] = defaultdict(_Subject)

@@ -165,7 +165,7 @@ _ROWS: tuple[Column, ...] = (
     Column("footnotes", _LIST, "Footnotes that the line refers to, as 'F1: text'."),
     # Quotes.
     Column("quote_ts", _UTC, "Moment of the last trade that the quote knows.", "UTC"),
-    Column("polled_at", _UTC, "When the quote was last asked for with this answer.", "UTC"),
+    Column("polled_at", _UTC, "When a poll first brought the trade; later polls without a new trade keep it.", "UTC"),
     Column("change", _F64, "Change since the previous close.", "USD per share"),
     Column("change_pct", _F64, "Change since the previous close.", "percent points"),
     Column("day_open", _F64, "First price of the running day.", "USD per share"),

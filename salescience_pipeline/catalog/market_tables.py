@@ -91,6 +91,7 @@ MARKET_TABLES: tuple[Table, ...] = (
         required=("trade_date", "price", "polled_at"),
         partition_year_of="trade_date",
         sort_by=("ticker", "quote_ts"),
+        keep_first=("polled_at",),
     ),
     *_news("finnhub", "Finnhub"),
     *_news("polygon", "Polygon"),
