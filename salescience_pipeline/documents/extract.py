@@ -176,7 +176,8 @@ class _Filler:
     def _table_rows(self, items: Mapping[str, Any]) -> list[Row]:
         """The rows of the table whose column headings say what the schema's columns are called."""
         wanted = {str(name): frozenset(title_words(str(name)).split()) for name in items.get("properties", {})}
-        best: tuple[int, Table | None, dict[str, int]] = (1, None, {})
+        best: Table | None = None
+        best_columns: dict[str, int] = {}
         for table in self.document.tables:
             heads: dict[int, set[str]] = {}
             for cell in table.cells:
@@ -185,15 +186,14 @@ class _Filler:
             columns = {
                 name: col for name, words in wanted.items() for col, have in heads.items() if words and words <= have
             }
-            if len(set(columns.values())) > best[0]:
-                best = (len(set(columns.values())), table, columns)
-        _, table, columns = best
-        if table is None:
+            if len(set(columns.values())) > max(1, len(set(best_columns.values()))):
+                best, best_columns = table, columns
+        if best is None:
             return []
         rows: dict[int, Row] = {}
-        for cell in table.cells:
-            for name, col in columns.items():
-                if cell.col == col and cell.row >= max(1, table.header_rows):
+        for cell in best.cells:
+            for name, col in best_columns.items():
+                if cell.col == col and cell.row >= max(1, best.header_rows):
                     place = self.figures.places.cite(cell.start, cell.end, cell.text, "cell")
                     rows.setdefault(cell.row, {})[name] = Leaf(cell.text, 0.6, "table", (place,))
         return [rows[row] for row in sorted(rows)]

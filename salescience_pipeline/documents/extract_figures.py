@@ -89,7 +89,7 @@ class Figures:
         if named:
             return named[0].value.strip().upper() == "FY"
         kinds = self.facts_by_name.get("DocumentType")
-        return bool(kinds) and kinds[0].value.strip().upper().startswith(("10-K", "20-F", "40-F"))
+        return kinds is not None and kinds[0].value.strip().upper().startswith(("10-K", "20-F", "40-F"))
 
     def fact(self, concepts: Iterable[str], *, numeric: bool | None = None) -> Fact | None:
         """The fact of the report's own period without dimensions, of the first concept that has one.
