@@ -24,6 +24,7 @@ from salescience_pipeline.ledger.jobs import Jobs
 from salescience_pipeline.ledger.migrate import upgrade
 from salescience_pipeline.ledger.models import ProviderGate
 from salescience_pipeline.ledger.organizations import Organizations
+from salescience_pipeline.ledger.saved_queries import SavedQueries
 from salescience_pipeline.ledger.watchlist import Watchlist
 
 
@@ -57,6 +58,7 @@ class Ledger:
         self.jobs = Jobs(engine)
         self.dispatch = Dispatch(engine)
         self.audit = AuditLog(engine)
+        self.queries = SavedQueries(engine)
 
     @classmethod
     def open(cls, url: str) -> Self:

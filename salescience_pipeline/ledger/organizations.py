@@ -30,6 +30,8 @@ SCOPES: tuple[str, ...] = (
     "tasks:read",
     "tasks:write",
     "proxy",
+    "metrics:read",
+    "query:run",
     "admin",
 )
 """What a key may be good for; ``admin`` contains all others."""

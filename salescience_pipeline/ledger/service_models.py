@@ -27,7 +27,7 @@ from salescience_pipeline.ledger.models import Base, UtcDateTime
 
 PRIVATE_TABLES = (
     "api_keys", "jobs", "job_sources", "job_events", "run_chunks", "idempotency_keys", "tasks", "service_requests",
-    "audit_log", "webhooks", "webhook_deliveries",
+    "audit_log", "webhooks", "webhook_deliveries", "saved_queries",
 )  # fmt: skip
 """Tables whose rows only their own organisation may see; ``organizations`` is guarded by its id."""
 
@@ -297,3 +297,16 @@ class DeadLetter(Base):
     at: Mapped[dt.datetime] = mapped_column(UtcDateTime)
     reason: Mapped[str] = mapped_column(String(500))
     body: Mapped[str] = mapped_column(Text)
+
+
+class SavedQuery(Base):
+    """A question to the warehouse that an organisation has named."""
+
+    __tablename__ = "saved_queries"
+
+    organization_id: Mapped[str] = mapped_column(String(63), primary_key=True)
+    name: Mapped[str] = mapped_column(String(63), primary_key=True)
+    sql: Mapped[str] = mapped_column(Text)
+    description: Mapped[str] = mapped_column(String(500))
+    created_by: Mapped[str] = mapped_column(String(127))
+    created_at: Mapped[dt.datetime] = mapped_column(UtcDateTime)
