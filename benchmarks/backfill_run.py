@@ -10,7 +10,7 @@ import json
 import time
 from pathlib import Path
 
-JOB, DATASET = "tiingo_eod_prices_daily", "core_tiingo__eod_prices_daily"
+JOB, DATASET = "tiingo_daily_prices", "core_tiingo__eod_prices_daily"
 
 
 def main() -> None:

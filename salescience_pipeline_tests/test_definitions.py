@@ -14,6 +14,7 @@ import pytest
 import yaml
 
 from salescience_pipeline.catalog.datasets import DATASETS, Cut
+from salescience_pipeline.catalog.jobs import JOBS
 from salescience_pipeline.catalog.providers import PROVIDERS
 from salescience_pipeline.catalog.tables import TABLES
 from salescience_pipeline.definitions import build_defs
@@ -204,8 +205,8 @@ def test_whatever_can_be_started_says_what_it_does(acquisition: dg.Definitions, 
 def test_every_schedule_runs_on_new_york_time_and_has_a_job(acquisition: dg.Definitions) -> None:
     repository = acquisition.get_repository_def()
     jobs = {job.name for job in repository.get_all_jobs()}
-    scheduled = [dataset for dataset in DATASETS.values() if dataset.cron]
-    assert len(repository.schedule_defs) == sum(1 + len(dataset.repeat_crons) for dataset in scheduled)
+    wanted = {job.schedule_name(number) for job in JOBS.values() for number in range(len(job.passes))}
+    assert {schedule.name for schedule in repository.schedule_defs} == wanted
     for schedule in repository.schedule_defs:
         assert schedule.execution_timezone == "America/New_York"
         assert schedule.job_name in jobs

@@ -50,10 +50,6 @@ class Dataset:
     needs: tuple[TableName, ...] = ()
     """Tables whose rows planning needs."""
     scope: Scope = Scope.ENTIRE_WATCHLIST
-    cron: str | None = None
-    """When its schedule fires, in New York time; None: by sensor or by hand."""
-    repeat_crons: tuple[str, ...] = ()
-    """Later passes of the same day: corrections, or a source that was late."""
     trading_days_only: bool = False
     insert_only: bool = False
     """Whether its rows only fill in keys that are not there (a poorer source than the table's other writer)."""

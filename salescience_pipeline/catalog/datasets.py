@@ -39,7 +39,6 @@ _ROWS: tuple[Dataset, ...] = (
         minimum_rule="1",
         refresh_after=20 * HOUR,
         scope=Scope.NONE,
-        cron="0 6 * * *",
         continues_stored=True,
     ),
     Dataset(
@@ -73,8 +72,6 @@ _ROWS: tuple[Dataset, ...] = (
         tidy="filings.sec_daily_index",
         minimum_rule="1 per business day",
         needs=(TableName("core_sec__company_tickers"),),
-        cron="30 22 * * 1-5",
-        repeat_crons=("30 23 * * 1-5", "0 6 * * 2-6"),
         insert_only=True,
     ),
     Dataset(
@@ -133,9 +130,6 @@ _ROWS: tuple[Dataset, ...] = (
         recipe="tiingo.EOD_DAILY",
         tidy="prices.tiingo_eod",
         minimum_rule="1 + tickers with a corporate action for the newest day; 1 per ticker for a range",
-        cron="45 17 * * 1-5",
-        # Exchanges correct until 20:00.
-        repeat_crons=("15 20 * * 1-5",),
         trading_days_only=True,
         slice_by=("ticker", "trade_date"),
     ),

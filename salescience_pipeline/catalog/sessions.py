@@ -51,6 +51,14 @@ def why_closed(day: dt.date) -> str | None:
     return "a weekend" if day.weekday() >= 5 else "an exchange holiday"
 
 
+def session_hours(day: dt.date) -> tuple[dt.datetime, dt.datetime] | None:
+    """The opening and the closing bell of ``day`` (aware, UTC), half days included; None without trading."""
+    if not is_session(day):
+        return None
+    calendar, label = _calendar_for(day), day.isoformat()
+    return calendar.session_open(label).to_pydatetime(), calendar.session_close(label).to_pydatetime()
+
+
 def last_session_before(day: dt.date) -> dt.date:
     """The newest trading day strictly before ``day``."""
     return sessions(day - dt.timedelta(days=14), day - dt.timedelta(days=1))[-1]

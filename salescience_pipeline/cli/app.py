@@ -8,7 +8,7 @@ import typer
 from pydantic import ValidationError
 
 from salescience_pipeline import __version__
-from salescience_pipeline.cli import daily, demo, documents, serve, watchlist
+from salescience_pipeline.cli import daily, demo, documents, fill, gateway, schedules, serve, watchlist
 from salescience_pipeline.cli.console import err
 from salescience_pipeline.identifiers import InvalidIdentifier
 from salescience_pipeline.settings import SettingsError
@@ -25,11 +25,17 @@ app.command("demo")(demo.demo)
 app.command("up")(serve.up)
 app.command("sandbox")(serve.sandbox)
 app.command("plan")(daily.plan)
+app.command("backfill")(fill.backfill)
+app.command("repair")(fill.repair)
 app.command("query")(daily.query)
 app.command("verify")(daily.verify)
 app.command("status")(daily.status)
 app.command("docs")(daily.docs)
 app.add_typer(watchlist.app, name="watchlist")
+app.add_typer(schedules.app, name="schedules")
+app.command("gateway")(gateway.gateway)
+app.add_typer(gateway.keys, name="keys")
+app.add_typer(gateway.audit, name="audit")
 app.add_typer(documents.app, name="documents")
 
 
@@ -52,11 +58,12 @@ def _known_errors() -> tuple[type[Exception], ...]:
 
     from salescience_pipeline.acquisition.sandbox_process import SandboxUnavailable  # noqa: PLC0415
     from salescience_pipeline.acquisition.services import SelectionError  # noqa: PLC0415
+    from salescience_pipeline.catalog.jobs import UnknownJob  # noqa: PLC0415
     from salescience_pipeline.clients.errors import ProviderError  # noqa: PLC0415
     from salescience_pipeline.lake.errors import LakeError  # noqa: PLC0415
     from salescience_pipeline.ledger.errors import LedgerError  # noqa: PLC0415
 
-    return (SandboxUnavailable, SelectionError, ProviderError, LakeError, LedgerError, duckdb.Error)
+    return (SandboxUnavailable, SelectionError, UnknownJob, ProviderError, LakeError, LedgerError, duckdb.Error)
 
 
 def main() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -22,7 +21,7 @@ from salescience_pipeline.cli.console import (
     show_note,
     show_rows,
 )
-from salescience_pipeline.identifiers import Ticker, parse_date, parse_tickers
+from salescience_pipeline.identifiers import Ticker, parse_tickers
 
 Datasets = Annotated[list[str] | None, typer.Argument(help="Datasets; all by default.", metavar="[DATASET]...")]
 TickerOption = Annotated[
@@ -32,6 +31,10 @@ TickerOption = Annotated[
 
 def plan(
     datasets: Datasets = None,
+    job: Annotated[
+        str | None,
+        typer.Option("--job", "-j", help="The datasets and the scope of this job, e.g. tiingo-daily-prices."),
+    ] = None,
     tickers: TickerOption = None,
     first: Annotated[
         str | None, typer.Option("--from", help="First day, YYYY-MM-DD; default: the last session.")
@@ -50,12 +53,17 @@ def plan(
     """
     from salescience_pipeline.acquisition.acquire import dataset_named  # noqa: PLC0415
     from salescience_pipeline.acquisition.acquire import plan as make_plan  # noqa: PLC0415
+    from salescience_pipeline.acquisition.backfill import days_between  # noqa: PLC0415
     from salescience_pipeline.acquisition.services import Services  # noqa: PLC0415
+    from salescience_pipeline.catalog.jobs import job_named  # noqa: PLC0415
     from salescience_pipeline.clients.gate import gate_rules  # noqa: PLC0415
     from salescience_pipeline.clients.plan import Selection  # noqa: PLC0415
 
     settings = settings_for(live=live, corpus=corpus, home=home)
-    chosen = [dataset_named(name) for name in datasets or DATASETS]
+    planned_job = job_named(job) if job else None
+    names_of_job = planned_job.datasets if planned_job else ()
+    scope_of = dict.fromkeys(names_of_job, planned_job.scope) if planned_job else {}
+    chosen = [dataset_named(name) for name in datasets or names_of_job or DATASETS]
     wanted = parse_tickers(tickers.split(",")) if tickers else None
     found: list[dict[str, Any]] = []
     with Services.open(settings) as services:
@@ -63,9 +71,11 @@ def plan(
         for dataset in chosen:
             names: tuple[Ticker, ...] = ()
             if dataset.scope is not Scope.NONE:
-                names = wanted if wanted is not None else services.scope_tickers(dataset.scope)
-            days = _days(services, first, last) if dataset.cut is Cut.DATE else ()
-            made, _ = make_plan(services, Selection(dataset.name, names, days, n_years=n_years, force=force))
+                names = (
+                    wanted if wanted is not None else services.scope_tickers(scope_of.get(dataset.name, dataset.scope))
+                )
+            days = days_between(services, dataset, first, last) if dataset.cut is Cut.DATE else ()
+            made, known = make_plan(services, Selection(dataset.name, names, days, n_years=n_years, force=force))
             seconds = made.seconds(rates.get(dataset.provider))
             found.append(
                 {
@@ -75,6 +85,7 @@ def plan(
                     "minimum": made.minimum,
                     "expected_follow_ups": made.expected_follow_ups,
                     "seconds": round(seconds, 1),
+                    "quota_left": known.allowance,
                     "current": len(made.fresh),
                     "refused": [{"subject": refusal.key, "reason": refusal.reason} for refusal in made.refused],
                     "why": made.why,
@@ -85,21 +96,15 @@ def plan(
         return
     rows = [
         (one["dataset"], one["provider"], one["requests"], one["minimum"], one["expected_follow_ups"], one["seconds"],
-         one["current"], len(one["refused"]), one["why"])
+         one["quota_left"], one["current"], len(one["refused"]), one["why"])
         for one in found
     ]  # fmt: skip
-    columns = ("dataset", "provider", "requests", "minimum", "to follow", "seconds", "current", "refused", "why")
-    show_rows("What a run would request", columns, rows, numbers=columns[2:8])
+    columns = ("dataset", "provider", "requests", "minimum", "to follow", "seconds", "quota left", "current", "refused",
+               "why")  # fmt: skip
+    show_rows("What a run would request", columns, rows, numbers=columns[2:9])
     for refusal in [refusal for one in found for refusal in one["refused"]][:10]:
         err.print(f"[yellow]{refusal['subject']}[/yellow]: {refusal['reason']}")
     show_note(settings)
-
-
-def _days(services: Any, first: str | None, last: str | None) -> tuple[dt.date, ...]:
-    newest = services.last_session()
-    start = parse_date(first) if first else (parse_date(last) if last else newest)
-    end = parse_date(last) if last else max(start, newest)
-    return tuple(services.sessions(start, end))
 
 
 def query(

@@ -76,10 +76,17 @@ def free_or(port: int) -> int:
     raise SettingsError("This machine has no free port.")
 
 
-def stack(environment: Mapping[str, str], *, port: int, folder: Path, gateway_port: int | None = None) -> list[Child]:
+def stack(
+    environment: Mapping[str, str],
+    *,
+    port: int,
+    folder: Path,
+    gateway_port: int | None = None,
+    gateway_settings: Mapping[str, str] | None = None,
+) -> list[Child]:
     """The children of ``salescience up``: a server per code location, the daemon, the gateway and the web server.
 
-    Without ``gateway_port`` there is no gateway.
+    Without ``gateway_port`` there is no gateway; ``gateway_settings`` are environment variables for it alone.
 
     Raises:
         SettingsError: when the port of the UI is taken.
@@ -105,7 +112,7 @@ def stack(environment: Mapping[str, str], *, port: int, folder: Path, gateway_po
     if gateway_port is not None:
         serve = "from salescience_pipeline.cli import main; main()"
         gateway = [python, "-c", serve, "gateway", "--host", "127.0.0.1", "--port", str(gateway_port)]
-        children.append(Child("gateway", gateway, environment, folder / "gateway.log"))
+        children.append(Child("gateway", gateway, {**environment, **(gateway_settings or {})}, folder / "gateway.log"))
         (folder / "gateway.port").write_text(str(gateway_port))
     children.append(Child("webserver", webserver, environment, folder / "webserver.log"))
     return children

@@ -32,12 +32,25 @@ def failure_of(acquired: Acquired) -> dg.Failure:
     )
 
 
+def failure_of_all(acquired: Sequence[Acquired]) -> dg.Failure:
+    """The same for a run of several selections: each with its own summary."""
+    if len(acquired) == 1:
+        return failure_of(acquired[0])
+    failures = [failure for one in acquired for failure in one.failures]
+    return dg.Failure(
+        description="; ".join(f"{one.dataset.title}: {summary_of(one.failures)}" for one in acquired)
+        + ". What came through is stored; the next run asks only for the rest.",
+        metadata={"failed": dg.MetadataValue.md(failures_table(failures))},
+        allow_retries=is_worth_a_retry(failures),
+    )
+
+
 def is_worth_a_retry(failures: Sequence[Failure]) -> bool:
     """Whether any of ``failures`` may be gone in a few minutes."""
     return any(failure.is_retryable and failure.error_class not in _NO_USE_IN_RETRYING for failure in failures)
 
 
-def stop_run_retries(context: dg.AssetExecutionContext, failures: Sequence[Failure]) -> None:
+def stop_run_retries(context: dg.AssetExecutionContext | dg.OpExecutionContext, failures: Sequence[Failure]) -> None:
     """Tag the run with the classes of its failures, and with no further retries when none would help.
 
     ``Failure(allow_retries=False)`` stops op retries only; the run-retry daemon looks at the run's tags.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import dagster as dg
 
@@ -17,6 +17,7 @@ from salescience_pipeline.acquisition.outcome import Acquired
 from salescience_pipeline.acquisition.sandbox_process import SandboxUnavailable
 from salescience_pipeline.acquisition.services import SelectionError, Services
 from salescience_pipeline.catalog.datasets import Cut, Dataset, shared_tables
+from salescience_pipeline.catalog.jobs import UnknownJob
 from salescience_pipeline.catalog.scopes import Scope
 from salescience_pipeline.catalog.tables import TABLES
 from salescience_pipeline.clients.plan import Selection
@@ -28,7 +29,35 @@ from salescience_pipeline.orchestration.partitions import dates_of, tickers_of
 from salescience_pipeline.settings import SettingsError
 
 if TYPE_CHECKING:
+    from salescience_pipeline.acquisition.acquire import Progress
     from salescience_pipeline.orchestration.assets import AcquireConfig
+
+Context = dg.AssetExecutionContext | dg.OpExecutionContext
+REFUSED = (InvalidIdentifier, SelectionError, UnknownJob, SandboxUnavailable, SettingsError)
+"""What is refused before anything is sent: asking again would be refused again."""
+
+
+def refuse(context: Context, refused: Exception) -> NoReturn:
+    """Fail the run with the sentence of ``refused``, and keep the daemon from retrying it.
+
+    Raises:
+        Failure: always.
+    """
+    context.instance.add_run_tags(context.run.run_id, {MAX_RETRIES_TAG: "0"})
+    raise dg.Failure(str(refused), allow_retries=False) from refused
+
+
+def progress_log(log: dg.DagsterLogManager) -> Progress:
+    """Writes a line to the run's log now and then: each tenth of the requests, or every 25."""
+    total = 0
+
+    def progress(_dataset: str, done: int, planned: int, subject: str) -> None:
+        nonlocal total
+        if done - total >= max(planned // 10, 25) or done == planned:
+            total = done
+            log.info(f"{done} of {planned} requests, last {subject}")
+
+    return progress
 
 
 def run_dataset(
@@ -43,10 +72,8 @@ def run_dataset(
     try:
         selection = selection_of(dataset, config, keys, services)
         yield from _acquire(context, dataset, config, services, selection, keys)
-    except (InvalidIdentifier, SelectionError, SandboxUnavailable, SettingsError) as refused:
-        # Nothing was sent: asking again would be refused again.
-        context.instance.add_run_tags(context.run.run_id, {MAX_RETRIES_TAG: "0"})
-        raise dg.Failure(str(refused), allow_retries=False) from refused
+    except REFUSED as refused:
+        refuse(context, refused)
 
 
 def _acquire(
@@ -57,15 +84,7 @@ def _acquire(
     selection: Selection,
     keys: Sequence[str],
 ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
-    total = 0
-
-    def progress(_dataset: str, done: int, planned: int, subject: str) -> None:
-        nonlocal total
-        if done - total >= max(planned // 10, 25) or done == planned:
-            total = done
-            context.log.info(f"{done} of {planned} requests, last {subject}")
-
-    acquired = acquire(services, selection, run_id=context.run.run_id, progress=progress)
+    acquired = acquire(services, selection, run_id=context.run.run_id, progress=progress_log(context.log))
     context.log.info(acquired.sentence())
     raises = bool(acquired.failures) and config.fail_run
     yield from results_of(dataset, acquired, services, selection)
@@ -77,15 +96,15 @@ def _acquire(
             for key in good:
                 context.log_event(dg.AssetMaterialization(asset_key=asset_key, partition=key, metadata=metadata))
         if good:
-            _touch_shared_tables(context, dataset, acquired)
+            touch_shared_tables(context, dataset, acquired)
         stop_run_retries(context, acquired.failures)
         raise failure_of(acquired)
-    _touch_shared_tables(context, dataset, acquired)
+    touch_shared_tables(context, dataset, acquired)
     for asset_key, table in dataset.outputs.items():
         yield dg.MaterializeResult(asset_key=asset_key, metadata=run_metadata(services, acquired, TABLES[table]))
 
 
-def _touch_shared_tables(context: dg.AssetExecutionContext, dataset: Dataset, acquired: Acquired) -> None:
+def touch_shared_tables(context: Context, dataset: Dataset, acquired: Acquired) -> None:
     """Say of a table with several writers that it has new rows, so that what lies downstream is told once."""
     for table in set(dataset.outputs.values()) & set(shared_tables()):
         totals = acquired.tables.get(table)

@@ -10,6 +10,8 @@ from salescience_pipeline_tests.test_cli.conftest import Command
 
 COMMANDS = [
     (), ("demo",), ("up",), ("sandbox",), ("plan",), ("query",), ("verify",), ("status",), ("docs",), ("watchlist",),
+    ("backfill",), ("repair",),
+    ("schedules",), ("schedules", "start"), ("schedules", "stop"), ("schedules", "list"),
     ("watchlist", "add"), ("watchlist", "remove"), ("watchlist", "list"),
 ]  # fmt: skip
 
@@ -34,6 +36,17 @@ def test_every_command_explains_itself(salescience: Command, words: tuple[str, .
         (("plan", "core_moon__prices"), "There is no dataset"),
         (("plan", "core_sec__facts", "--tickers", "AAPL,a b"), "is not a ticker"),
         (("plan", "core_tiingo__eod_prices_daily", "--from", "2026-06-31"), "is not a date"),
+        (("plan", "--job", "moon"), "There is no job 'moon'; there are tiingo-daily-prices"),
+        (("backfill", "core_moon__prices"), "There is no dataset"),
+        (("backfill", "core_tiingo__eod_prices_daily", "-t", "A|B"), "is not a ticker"),
+        (("backfill", "core_tiingo__eod_prices_daily", "-s", "moon"), "There is no scope 'moon'"),
+        (("backfill", "core_tiingo__eod_prices_daily", "--from", "2026-06-17"), "lies in the future"),
+        (("backfill", "core_tiingo__eod_prices_daily", "--from", "2026-06-13", "--to", "2026-06-14"), "a weekend"),
+        (("backfill", "core_tiingo__eod_prices_daily", "--from", "2023-12-29", "--to", "2024-01-05"), "lies before"),
+        (("backfill", "core_tiingo__eod_prices_daily", "--from", "2026-06-12", "--to", "2026-06-11"), "comes after"),
+        (("repair", "core_moon__prices"), "There is no dataset"),
+        (("schedules", "start", "moon"), "There is no job"),
+        (("schedules", "start"), "start it with `salescience up`"),
         (("query", "select 1"), "No warehouse has been published yet"),
         (("demo", "--corpus", "nowhere"), "There is no folder"),
         (("demo", "--live"), "SALESCIENCE_EDGAR_CONTACT"),

@@ -157,7 +157,7 @@ def test_up_is_one_process_tree_with_the_demos_runs_and_ends_clean(
         time.sleep(0.5)
     assert locations == ["salescience_marts", "salescience_pipeline"]
     runs = _graphql(port, "{runsOrError{... on Runs{results{jobName status}}}}")["runsOrError"]["results"]  # type: ignore[index]
-    assert {run["jobName"] for run in runs} >= {"company_history", "build_marts", "tiingo_eod_prices_daily"}
+    assert {run["jobName"] for run in runs} >= {"company_history", "build_marts", "tiingo_daily_prices"}
     assert {run["status"] for run in runs} == {"SUCCESS"}
 
     children = psutil.Process(process.pid).children(recursive=True)

@@ -26,7 +26,7 @@ from salescience_pipeline_tests.test_acquisition.runs import (
 from salescience_pipeline_tests.test_orchestration.conftest import Runner, failure_of
 
 DAYS = [day.isoformat() for day in WEEK]
-DAILY = "tiingo_eod_prices_daily"
+DAILY = "tiingo_daily_prices"
 NAMES = [str(ticker) for ticker in PLAIN]
 
 
@@ -83,13 +83,13 @@ def test_only_the_good_partitions_are_marked_and_the_retry_asks_for_the_rest(
     runner.run("sec_company_tickers")
     fault(sandbox, "status", "form.20260610", provider="edgar", params={"status": 400})
     services.ledger.watchlist.add("entire_watchlist", NAMES)
-    result = runner.run("sec_filings_daily", DAYS[0], DAYS[-1])
+    result = runner.run("sec_daily_index", DAYS[0], DAYS[-1])
     assert not result.success
     assert "What came through is stored" in failure_of(result)
     assert runner.materialized("core_sec__filings_daily") == set(DAYS) - {"2026-06-10"}
     assert _checks(result)["everything_is_complete"] is False
     sandbox.post("/_sandbox/reset", {"only": ["faults", "stats"]})
-    assert runner.run("sec_filings_daily", DAYS[0], DAYS[-1]).success
+    assert runner.run("sec_daily_index", DAYS[0], DAYS[-1]).success
     assert requests_seen(sandbox) == 1
     assert runner.materialized("core_sec__filings_daily") == set(DAYS)
 

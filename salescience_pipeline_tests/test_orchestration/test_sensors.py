@@ -142,7 +142,7 @@ def test_a_filing_runs_its_company_and_only_that(
         ) as context:
             return new_filings.evaluate_tick(context)
 
-    assert runner.run("sec_filings_daily", NEWEST.isoformat()).success
+    assert runner.run("sec_daily_index", NEWEST.isoformat()).success
     assert tick().skip_message == "No company of the watchlist filed anything new."
     cik = services.ciks()[Ticker("CALDQ")]
     filed = services.tables.read("core_sec__filings", Where(values={"cik": [cik]})).slice(0, 1)
