@@ -35,6 +35,9 @@ def _expected() -> list[str]:
 class _Unlimited:
     """A gate that is always open: here the providers' limit is not what is measured."""
 
+    def sent(self, provider: str, permit: object) -> None:
+        """Nothing waits."""
+
     def acquire(self, provider: str, cost: int = 1, *, symbol: str | None = None) -> None:  # noqa: ARG002
         return
 

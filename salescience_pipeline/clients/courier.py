@@ -223,7 +223,13 @@ class Courier:
         retry_at = None
         try:
             pending.sent += 1
-            received = self._wire.exchange(request, headers, self._params(request, extras))
+            received = self._wire.exchange(
+                request,
+                headers,
+                self._params(request, extras),
+                # A connection may have had to be opened first: the queue keeps its distance from what really left.
+                on_sent=lambda: self._gate.sent(request.provider, permit),
+            )
             verdict = received.verdict
             outcome = AnswerClass.OK if verdict.healthy else verdict.answer_class
             retry_at = None if verdict.healthy else verdict.retry_at

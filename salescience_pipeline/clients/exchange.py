@@ -6,7 +6,7 @@ Values and protocols only. What does not belong here: doing any of it (``courier
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -24,6 +24,10 @@ class Leave(Protocol):
         Raises:
             Retryable: CircuitOpen, RateLimited, Blocked or QuotaExhausted, when there is none.
         """
+        ...
+
+    def sent(self, provider: str, permit: Any) -> None:
+        """Say that the request's bytes have left; whoever comes next keeps its distance from that moment."""
         ...
 
     def report(
@@ -56,9 +60,14 @@ class Wire(Protocol):
     """Sends one request and judges what comes back; never raises for anything that a network or a provider can do."""
 
     def exchange(
-        self, request: PlannedRequest, headers: Mapping[str, str], params: tuple[tuple[str, str], ...]
+        self,
+        request: PlannedRequest,
+        headers: Mapping[str, str],
+        params: tuple[tuple[str, str], ...],
+        *,
+        on_sent: Callable[[], None],
     ) -> Received:
-        """Send ``request`` with these further headers and parameters."""
+        """Send ``request`` with these further headers and parameters; ``on_sent`` is called when its bytes have left."""
         ...
 
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from pathlib import Path
 from types import TracebackType
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 import httpx
 from pydantic import SecretStr
@@ -241,9 +241,19 @@ class _HttpWire:
         )
 
     def exchange(
-        self, request: PlannedRequest, headers: Mapping[str, str], params: tuple[tuple[str, str], ...]
+        self,
+        request: PlannedRequest,
+        headers: Mapping[str, str],
+        params: tuple[tuple[str, str], ...],
+        *,
+        on_sent: Callable[[], None],
     ) -> Received:
-        """Send one request and judge what comes back."""
+        """Send one request and judge what comes back; ``on_sent`` is called when its bytes have left."""
+
+        def trace(event: str, _info: Mapping[str, Any]) -> None:
+            if event == "http11.send_request_body.complete":
+                on_sent()
+
         url = self._url(request, params)
         started_at, begun = self._clock(), time.perf_counter()
         with self._lock:
@@ -256,7 +266,9 @@ class _HttpWire:
             if request.content is not None:
                 sent["Content-Type"] = request.content.content_type
             body = request.content.data if request.content is not None else None
-            with self.client.stream(request.method, url, headers=sent, content=body) as response:
+            with self.client.stream(
+                request.method, url, headers=sent, content=body, extensions={"trace": trace}
+            ) as response:
                 judged = self._receive(request, response, begun, conditions)
         except httpx.HTTPError as error:
             judged = _Judged(Verdict(AnswerClass.TRANSIENT, _reason(error)), cause=self._clean(error))

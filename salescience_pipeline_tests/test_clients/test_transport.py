@@ -61,6 +61,7 @@ def test_an_attempt_is_sent_as_the_provider_wants_it_and_archived_whole(rig: Mak
     assert kept.headers["etag"] == '"v1"'
     assert "set-cookie" not in kept.headers
     assert one.gate.reported == [("sec", AnswerClass.OK, None)]
+    assert one.gate.departed == [1], "the gate hears when the bytes have left"
     assert one.transport.usage.requests == {"sec": 1}
     assert one.transport.usage.bytes == len(gzip.compress(FACTS_BODY))
 

@@ -140,7 +140,12 @@ class OpenGate:
         self.acquired: list[tuple[str, str | None]] = []
         self.reported: list[tuple[str, object, dt.datetime | None]] = []
         self.refusals: list[Exception] = []
+        self.departed: list[int] = []
         self._lock = threading.Lock()
+
+    def sent(self, provider: str, permit: int) -> None:
+        """Remember that the permit's request left."""
+        self.departed.append(permit)
 
     def acquire(self, provider: str, cost: int = 1, *, symbol: str | None = None) -> int:
         with self._lock:
