@@ -231,3 +231,165 @@ def extract(
             sys.stdout.write(
                 f"{path:44} {' '.join(str(leaf.value).split())[:80]:80} {leaf.method:9} {leaf.confidence:.2f} {place}\n"
             )
+
+
+@app.command()
+def entities(file: File, text: Text = False) -> None:
+    """Companies, people, tickers, amounts, dates, and who is what to whom."""
+    with _one_sentence(file.name):
+        from dataclasses import asdict  # noqa: PLC0415
+
+        from salescience_pipeline.documents.entities import read_entities  # noqa: PLC0415
+
+        graph = read_entities(_open(file))
+        if text:
+            _lines(
+                f"{e.kind:9} {e.canonical[:70]:70} {e.cik or '':10} {len(e.mentions)} mentions" for e in graph.entities
+            )
+            _lines(f"{r.subject.canonical} -{r.predicate}-> {r.object.canonical} ({r.detail})" for r in graph.relations)
+            return
+        _print(
+            {
+                "entities": [asdict(entity) for entity in graph.entities],
+                "relations": [
+                    {
+                        "subject": relation.subject.canonical,
+                        "predicate": relation.predicate,
+                        "object": relation.object.canonical,
+                        "detail": relation.detail,
+                        "source": asdict(relation.source),
+                        "confidence": relation.confidence,
+                    }
+                    for relation in graph.relations
+                ],
+            }
+        )
+
+
+@app.command()
+def diff(old: File, new: File, text: Text = False) -> None:
+    """What changed from OLD to NEW: sections, risk factors, restated facts."""
+    with _one_sentence(f"{old.name}, {new.name}"):
+        from salescience_pipeline.documents.compare import compare  # noqa: PLC0415
+
+        found = compare(_open(old), _open(new))
+        if not text:
+            _print(found.as_record())
+            return
+        for section in found.sections:
+            sys.stdout.write(
+                f"{section.part:4} Item {section.item:5} {section.status:10} {section.similarity:.3f} "
+                f"{section.old_length:>8} -> {section.new_length:<8} {len(section.changes)} changes\n"
+            )
+        _lines(f"risk {risk.kind:10} {risk.title[:120]}" for risk in found.risk_factors if risk.kind != "unchanged")
+        _lines(f"restated {fact.concept} {fact.end} {fact.old} -> {fact.new}" for fact in found.restated)
+
+
+@app.command()
+def view(
+    file: File,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="Where to write; standard output if absent.")] = None,
+) -> None:
+    """One self-contained HTML page that shows blocks, items and facts as they were understood."""
+    with _one_sentence(file.name):
+        from salescience_pipeline.documents.view import to_page  # noqa: PLC0415
+
+        page = to_page(_open(file))
+        if out is None:
+            sys.stdout.write(page)
+        else:
+            out.write_text(page, encoding="utf-8")
+
+
+Index = Annotated[Path, typer.Option("--index", help="File of the search index.")]
+_INDEX = Path("documents.sqlite")
+
+
+@app.command()
+def index(
+    files: Annotated[list[Path], typer.Argument(help="Filings, or folders of them.")],
+    index: Index = _INDEX,
+    ticker: Annotated[str, typer.Option(help="Of the filer of all these files; otherwise the filing's own.")] = "",
+    form: Form = "",
+    filed: Annotated[str, typer.Option(help="Filing date, ISO.")] = "",
+) -> None:
+    """Make filings searchable; a file that is indexed again replaces what was there."""
+    with _one_sentence(str(index)):
+        from salescience_pipeline.documents.search import SearchIndex  # noqa: PLC0415
+
+        with SearchIndex(index) as opened:
+            chunks = sum(_add(opened, file, ticker, form, filed) for file in _files(files))
+        sys.stdout.write(f"{chunks} chunks indexed in {index}.\n")
+
+
+def _files(paths: list[Path]) -> Iterator[Path]:
+    for path in paths:
+        if path.is_dir():
+            yield from sorted(each for each in path.rglob("*") if each.is_file())
+        else:
+            yield path
+
+
+def _add(opened: Any, file: Path, ticker: str, form: str, filed: str) -> int:
+    """Index one file; one that cannot be read is named and the next one goes on."""
+    from salescience_pipeline.documents.classify import classify  # noqa: PLC0415
+    from salescience_pipeline.documents.errors import DocumentError  # noqa: PLC0415
+    from salescience_pipeline.documents.search import Filed  # noqa: PLC0415
+
+    try:
+        document = _open(file, form)
+        symbols = [fact.value for fact in document.facts if fact.concept == "dei:TradingSymbol"]
+        submission = document.submission
+        day = submission.first("FILED AS OF DATE") if submission is not None else ""
+        known = Filed(
+            str(file.resolve()),
+            ticker or (symbols[0] if symbols else ""),
+            classify(document).form,
+            filed or (f"{day[:4]}-{day[4:6]}-{day[6:8]}" if len(day) == len("20260101") else ""),
+        )
+        return int(opened.add(document, known))
+    except DocumentError as error:
+        err.print(f"[yellow]Left out[/yellow] {file.name}: {error} ({error.name})")
+        return 0
+
+
+@app.command()
+def search(
+    query: Annotated[str, typer.Argument(help="Words to look for.")],
+    files: Annotated[
+        list[Path] | None, typer.Argument(help="Filings or folders to search; without them the index is searched.")
+    ] = None,
+    index: Index = _INDEX,
+    k: Annotated[int, typer.Option("-k", help="How many hits.")] = 10,
+    mode: Annotated[str, typer.Option(help="hybrid, bm25 or vector.")] = "hybrid",
+    ticker: Annotated[str | None, typer.Option(help="Only this filer.")] = None,
+    form: Annotated[str | None, typer.Option(help="Only this form type.")] = None,
+    item: Annotated[str | None, typer.Option(help="Only this item (1A, 5.02).")] = None,
+    since: Annotated[str | None, typer.Option(help="Filed on this ISO date or later.")] = None,
+    until: Annotated[str | None, typer.Option(help="Filed on this ISO date or earlier.")] = None,
+    text: Text = False,
+) -> None:
+    """Passages that speak of something, with their place in the file."""
+    with _one_sentence(str(index)):
+        from dataclasses import asdict  # noqa: PLC0415
+
+        from salescience_pipeline.documents.search import Filter, SearchError, SearchIndex  # noqa: PLC0415
+
+        if not files and not index.is_file():
+            raise SearchError(
+                "There is no such index: name files to search, or make it with `salescience documents index`."
+            )
+        with SearchIndex(":memory:" if files else index) as opened:
+            for file in _files(files or []):
+                _add(opened, file, "", "", "")
+            hits = opened.search(query, k=k, mode=mode, where=Filter(ticker, form, item, since, until))
+        if not text:
+            _print([asdict(hit) for hit in hits])
+            return
+        for hit in hits:
+            where = " ".join(
+                part for part in (hit.ticker, hit.form, f"Item {hit.item}" if hit.item else "", hit.filed) if part
+            )
+            sys.stdout.write(
+                f"{hit.score:.4f}  {Path(hit.document).name}  {where}  bytes {hit.start}-{hit.end}\n    {hit.snippet}\n"
+            )

@@ -27,7 +27,8 @@ _FIRM = re.compile(r"\b(?:LLP|L\.L\.P\.|LLC|P\.?C\.|PLLC|Inc\.?|Corp\.?|Ltd\.?)\
 def people(figures: Figures) -> list[Row]:
     """Officers and directors: who signed in which capacity, and tables that give names, ages and positions."""
     found: dict[str, Row] = {}
-    for row in (*_listed_people(figures), *_signers(figures)):
+    # The capacity in which somebody signs is his office; a list of directors often names former ones.
+    for row in (*_signers(figures), *_listed_people(figures)):
         name = row["name"].value
         key = re.sub(r"[^a-z]", "", str(name).lower())
         if not key:
@@ -73,6 +74,9 @@ def _signers(figures: Figures) -> Iterator[Row]:
 
 
 def _person(name: Leaf, title: Leaf, block: Block, figures: Figures) -> Row:
+    words = str(title.value)
+    if words.lower().startswith(str(name.value).lower()):
+        title = Leaf(words[len(str(name.value)) :].strip(" ,"), title.confidence, title.method, title.citations)
     return {"name": name, "position": title, "age": NOTHING, "signed": of_block(figures, block, True, 0.95)}
 
 

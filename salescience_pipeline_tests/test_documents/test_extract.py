@@ -121,7 +121,7 @@ def test_cover_auditor_and_people_come_from_words() -> None:
         "name": "Marsh & Weller LLP", "location": "Tempe, Arizona", "pcaob_id": None, "since": 1987,
     }  # fmt: skip
     people = extract(made, "officers_and_directors").plain()["people"]
-    assert people == [{"name": "Ada Quill", "position": "Director", "age": 51, "signed": True}]
+    assert people == [{"name": "Ada Quill", "position": "Chief Executive Officer", "age": 51, "signed": True}]
 
 
 def test_an_ownership_form_gives_owner_and_transaction() -> None:
