@@ -10,6 +10,8 @@ import re
 import sqlite3
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
+from itertools import groupby
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +20,7 @@ from salescience_pipeline.documents.chunks import chunk_blocks
 from salescience_pipeline.documents.document import Document
 from salescience_pipeline.documents.embed import STOP_WORDS, Embedder, LatentSemantics, Vectors
 from salescience_pipeline.documents.errors import DocumentError, InvalidOption
+from salescience_pipeline.documents.model import Block
 from salescience_pipeline.documents.sections import find_sections
 from salescience_pipeline.documents.source import Kind
 
@@ -178,11 +181,14 @@ class SearchIndex:
             if part.source.kind is Kind.XML:
                 continue
             spans = [(section.start, section.end, section.item) for section in find_sections(part)]
-            for chunk in chunk_blocks(part.blocks, chunk_mode, chunk_size):
-                if not chunk.text.strip():
-                    continue
-                item = next((name for start, end, name in spans if start <= chunk.start < end), "")
-                rows.append((item, chunk.blocks[0].page, chunk.start, chunk.end, chunk.text))
+            # A chunk belongs to one item, so that the filter by item neither loses nor adds anything.
+            for item, blocks in groupby(part.blocks, key=partial(_item_of, spans)):
+                chunks = chunk_blocks(blocks, chunk_mode, chunk_size)
+                rows += [
+                    (item, chunk.blocks[0].page, chunk.start, chunk.end, chunk.text)
+                    for chunk in chunks
+                    if chunk.text.strip()
+                ]
         self._replace(filed, rows)
         return len(rows)
 
@@ -334,6 +340,11 @@ class SearchIndex:
                 Hit(document, ticker, form, item, filed, scores[chunk], snippet(text, telling), page, start, end)
             )
         return found
+
+
+def _item_of(spans: Sequence[tuple[int, int, str]], block: Block) -> str:
+    """The item whose section a block begins in; empty outside of items."""
+    return next((item for start, end, item in spans if start <= block.start < end), "")
 
 
 def snippet(text: str, words: set[str]) -> str:
