@@ -14,7 +14,7 @@ from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 
 from salescience_pipeline import __version__
-from salescience_pipeline.gateway import jobs, problems, results, submit
+from salescience_pipeline.gateway import jobs, problems, query, results, submit
 from salescience_pipeline.gateway.middleware import Envelope
 from salescience_pipeline.gateway.models import ProblemDocument
 from salescience_pipeline.gateway.state import State
@@ -58,7 +58,7 @@ def create_app(settings: Settings) -> FastAPI:
     )
     app.state.gateway = state
     problems.install(app)
-    for module in (submit, jobs, results):
+    for module in (submit, jobs, results, query):
         app.include_router(module.router)
     app.add_middleware(
         CORSMiddleware,
