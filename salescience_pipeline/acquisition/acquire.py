@@ -275,6 +275,7 @@ class _Acquisition:
                 self.batch.append(Ready(key, tidied, tuple(subject.requests), tuple(subject.answers)))
                 self.batch_rows += sum(table.num_rows for table in tidied.tables.values())
         if isinstance(error, ProviderError | NotArchived):
+            self._keep_what_came(key, subject)
             states = failed_states(self.dataset, self.selection, subject.requests, error)
             self.result.failures.append(
                 Failure.of(error, subject=key, partition=states[0].partition if states else key)
@@ -284,6 +285,19 @@ class _Acquisition:
         waiting = len(self.batch) + len(self.failed)
         if waiting >= _FLUSH_SUBJECTS or self.batch_rows >= _FLUSH_ROWS or (late and waiting):
             self._flush()
+
+    def _keep_what_came(self, key: str, subject: _Subject) -> None:
+        """Rows of the pages that came although others did not: what is written by key loses nothing by being written early."""
+        if self.dataset.dated_by is None or self.dataset.slice_by or not subject.answers:
+            return
+        with contextlib.suppress(ProviderError):
+            tidied = self.tidy(subject.answers, self.context)
+            write_batch(
+                self.services.tables,
+                self.dataset,
+                [Ready(key, tidied, tuple(subject.requests), tuple(subject.answers))],
+                self.result.tables,
+            )
 
     # -- writing ----------------------------------------------------------------------------------------------------
     def _flush(self) -> None:

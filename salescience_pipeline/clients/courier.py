@@ -226,7 +226,7 @@ class Courier:
             received = self._wire.exchange(
                 request,
                 headers,
-                self._params(request, extras),
+                registry.params(request, self._credentials, extras),
                 # A connection may have had to be opened first: the queue keeps its distance from what really left.
                 on_sent=lambda: self._gate.sent(request.provider, permit),
             )
@@ -248,12 +248,6 @@ class Courier:
         if pending.stored is not None:
             headers |= conditions(pending.stored)
         return headers
-
-    def _params(self, request: PlannedRequest, extras: Extras | None) -> tuple[tuple[str, str], ...]:
-        """What the address carries beyond the request's own parameters: a key, a crumb."""
-        credential = None if request.address else self._credentials.get(request.provider)
-        own = registry.dialect(request.provider).params(credential)
-        return (*own, *(extras.params if extras is not None else ()))
 
     def _record(self, pending: Pending, received: Received) -> Attempt:
         answer_class = received.verdict.answer_class

@@ -5,13 +5,15 @@ Adding a provider needs no edit here; the rows name the modules. What does not b
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
 from importlib import import_module
 from typing import cast
 
 from salescience_pipeline.catalog.datasets import Dataset
 from salescience_pipeline.catalog.providers import PROVIDERS
-from salescience_pipeline.clients.classify import Dialect
+from salescience_pipeline.clients.classify import Dialect, Extras
+from salescience_pipeline.clients.model import PlannedRequest
 from salescience_pipeline.clients.plan import Recipe
 
 
@@ -24,6 +26,14 @@ def dialect(provider: str) -> Dialect:
     """
     module = import_module(f"salescience_pipeline.clients.{PROVIDERS[provider].module}")
     return cast("Dialect", module.DIALECT)
+
+
+def params(
+    request: PlannedRequest, credentials: Mapping[str, str], extras: Extras | None
+) -> tuple[tuple[str, str], ...]:
+    """What the address of ``request`` carries beyond its own parameters: a key, a crumb. All of it is secret."""
+    own = dialect(request.provider).params(credentials.get(request.provider))
+    return (*own, *(extras.params if extras is not None else ()))
 
 
 def recipe(dataset: Dataset) -> Recipe:

@@ -133,6 +133,24 @@ def test_one_ticker_s_failure_loses_nobody_else_s_news(services: Services, sandb
     assert (again.sent, again.is_complete) == (1, True)
 
 
+def test_the_pages_that_came_are_kept_when_another_fails(services: Services, sandbox: Sandbox) -> None:
+    year_and_a_half = [MONDAY - dt.timedelta(days=back) for back in range(500)]
+    chosen = select(NEWS, PLAIN[:1], year_and_a_half)
+    _, newer = plan(services, chosen)[0].requests
+    fault(sandbox, "status", f"from={dict(newer.params)['from']}", "finnhub", params={"status": 500})
+    failed = run(services, chosen)
+    assert [failure.subject for failure in failed.failures] == ["ALDRN"]
+    kept = services.tables.read(NEWS).num_rows
+    assert kept > 0
+    assert set(statuses(failed).values()) == {"failed"}, "which day is whole is not known"
+    sandbox.post("/_sandbox/reset", {})
+    again = run(services, chosen)
+    assert again.is_complete
+    # Two ranges, and the older part of each that was so long that it may have been cut.
+    assert again.sent == again.planned >= 2
+    assert services.tables.read(NEWS).num_rows > kept
+
+
 def test_a_symbol_that_nobody_knows_is_empty_and_the_others_stand(services: Services) -> None:
     found = statuses(run(services, select(QUOTES, ("NOPE", "ALDRN"), (MONDAY,))))
     assert found == {("NOPE", MONDAY.isoformat()): "empty", ("ALDRN", MONDAY.isoformat()): "complete"}
