@@ -16,10 +16,12 @@ from salescience_pipeline.documents.item_lines import (
     ITEM_LINE,
     OF_THIS,
     PAGE_REFERENCE,
+    PART_AND_ITEM,
     SENTENCE,
     Candidate,
     Headings,
     IndexRow,
+    part_numeral,
     read_numbers,
     read_part,
 )
@@ -166,14 +168,19 @@ class _Finder:
             if match is not None:
                 self._item(block, index, line, words, characters, match)
         elif "part" in head:
-            part = read_part(line)
-            if part and len(self.found.parts) < _MOST:
-                start = block.start if not words else self._locate(block, words)
-                self.found.parts.append((start, part))
-                # "PART I. ITEM 1. FINANCIAL STATEMENTS" on one line.
-                position = line.lower().find("item", 5, 80)
-                if position > 0 and (match := ITEM_LINE.match(line[position : position + 400])) is not None:
-                    self._item(block, index, line[position:], words, characters, match)
+            self._part(block, index, line, words, characters)
+
+    def _part(self, block: Block, index: int, line: str, words: int, characters: int) -> None:
+        """The heading of a part, which may open an item on the same line ("PART I, ITEM 1. FINANCIAL STATEMENTS")."""
+        both = PART_AND_ITEM.match(line)
+        found = len(self.found.candidates)
+        if both is not None and (match := ITEM_LINE.match(line[both.end() : both.end() + 400])) is not None:
+            self._item(block, index, line[both.end() :], words, characters, match)
+        part = (
+            part_numeral(both["part"]) if both is not None and len(self.found.candidates) > found else read_part(line)
+        )
+        if part and len(self.found.parts) < _MOST:
+            self.found.parts.append((block.start if not words else self._locate(block, words), part))
 
     def _item(self, block: Block, index: int, line: str, words: int, characters: int, match: re.Match[str]) -> None:
         text = match["numbers"]

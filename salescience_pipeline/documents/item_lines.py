@@ -26,6 +26,10 @@ _PART = re.compile(
     r"[\s\W_]{0,6}part\s+(?P<part>iv|i{1,3}|[1-4])(?P<after>[\s.:,\-\u2013\u2014]*)(?P<rest>.{0,40})",
     re.IGNORECASE | re.DOTALL,
 )
+PART_AND_ITEM = re.compile(
+    r"[\s\W_]{0,6}part\s+(?P<part>iv|i{1,3}|[1-4])[\s.,:;/|\-\u2013\u2014]{0,6}(?=items?\b)", re.IGNORECASE
+)
+"""A part and what stands before an item on the same line."""
 _PART_XREF = re.compile(r"(?:of|hereof|incorporates?|in|and|to|is|item)\b", re.IGNORECASE)
 _PARTS = {"1": "I", "2": "II", "3": "III", "4": "IV"}
 SENTENCE = re.compile(
@@ -156,4 +160,9 @@ def read_part(text: str) -> str:
         not match["after"] or (_PART_XREF.match(rest) and rest[:4].lower() != "item") or "," in match["after"]
     ):
         return ""
-    return _PARTS.get(match["part"], match["part"].upper())
+    return part_numeral(match["part"])
+
+
+def part_numeral(text: str) -> str:
+    """``2`` and ``ii`` as ``II``."""
+    return _PARTS.get(text, text.upper())

@@ -147,6 +147,17 @@ def test_part_one_and_part_two_of_a_quarterly_report_are_told_apart_by_their_tit
     assert keys(found) == [("I", "1"), ("I", "2"), ("II", "1"), ("II", "2")]
 
 
+def test_part_and_item_on_one_line_are_both_read() -> None:
+    found = sections_of(
+        page(
+            f"<p><b>Part I, Item 1. Financial Statements</b></p>{LONG}<p>Part II, Item 1A of our annual report describes risks.</p>{LONG}"
+            f"<p><b>PART II - ITEM 2: UNREGISTERED SALES</b></p>{LONG}"
+        ),
+        "10-Q",
+    )
+    assert keys(found) == [("I", "1"), ("II", "2")]
+
+
 def test_a_bare_number_takes_its_title_from_the_next_line() -> None:
     found = sections_of(
         page(
