@@ -13,20 +13,28 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextvars import ContextVar
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Literal, Protocol, cast
 
 from salescience_pipeline.acquisition.known import read_known, read_stored
 from salescience_pipeline.acquisition.outcome import Acquired, Failure
+from salescience_pipeline.acquisition.replay import (
+    gather,
+    gathering_plan,
+    is_gathered,
+    knowing_nothing,
+    newest_rows,
+)
 from salescience_pipeline.acquisition.services import SelectionError, Services
 from salescience_pipeline.acquisition.states import WHOLE, failed_states, ready_states, refused_states
-from salescience_pipeline.acquisition.writing import Ready, write_batch
+from salescience_pipeline.acquisition.writing import Ready, write_batch, write_rows
 from salescience_pipeline.catalog.datasets import DATASETS, Cut, Dataset
 from salescience_pipeline.catalog.scopes import Scope
 from salescience_pipeline.clients.errors import NotArchived, ProviderError
 from salescience_pipeline.clients.model import Answer, AnswerClass, PlannedRequest
 from salescience_pipeline.clients.plan import Known, Recipe, RequestPlan, Selection
 from salescience_pipeline.clients.transport import Failed
+from salescience_pipeline.lake.tables import WriteMode
 from salescience_pipeline.ledger.completeness import State
 from salescience_pipeline.tidy.model import TidyContext, TidyFunction
 
@@ -185,10 +193,12 @@ class _Acquisition:
         self.mode, self.watchers = mode, watchers
         self.recipe, self.tidy = recipe_of(dataset), tidy_of(dataset)
         self.known = read_known(services, dataset, selection)
-        if mode == "replay":
-            # The archive has no allowance.
-            self.known = replace(self.known, allowance=None)
-        self.plan = self.recipe.plan(selection, self.known)
+        self.gathers = mode == "replay" and is_gathered(dataset)
+        if self.gathers:
+            self.plan = gathering_plan(services, dataset, self.recipe, selection, self.known)
+        else:
+            self.known = self.known if mode == "live" else knowing_nothing(self.known)
+            self.plan = self.recipe.plan(selection, self.known)
         self.result = Acquired(dataset, self.plan)
         self.subjects: dict[str, _Subject] = defaultdict(_Subject)
         self.batch: list[Ready] = []
@@ -204,6 +214,10 @@ class _Acquisition:
             self.context = TidyContext(
                 self.run_id, self.selection, self.known, stored=read_stored(self.services, self.dataset)
             )
+            if self.gathers:
+                self._gather()
+                self.result.seconds = time.monotonic() - started
+                return self.result
             self._expect(self.plan.requests)
             with self.services.transport(self.run_id, mode=self.mode) as transport:
                 for outcome in transport.send_all(
@@ -215,6 +229,18 @@ class _Acquisition:
         self._flush()
         self.result.seconds = time.monotonic() - started
         return self.result
+
+    def _gather(self) -> None:
+        """Every archived answer of the plan's addresses, and of two rows with one key the newer: nothing is sent."""
+        gathered = gather(self.services, self.dataset, self.tidy, self.context, self.plan)
+        self.result.planned = self.result.from_archive = gathered.answers
+        self.result.left_out += gathered.left_out
+        mode = WriteMode.INSERT_ONLY if self.dataset.insert_only else WriteMode.UPSERT
+        for name, parts in gathered.rows.items():
+            write_rows(self.services.tables, name, [newest_rows(name, parts)], None, mode, self.result.tables)
+        for state, error in gathered.failures:
+            self.result.failures.append(Failure.of(error, subject=state.subject, partition=state.partition))
+        self._record([*gathered.states.values(), *(state for state, _ in gathered.failures)])
 
     # -- requests and answers ---------------------------------------------------------------------------------------
     def _expect(self, requests: Sequence[PlannedRequest]) -> None:

@@ -24,7 +24,7 @@ WHOLE = "*"
 """The subject of a request about the whole market, and the partition of a dataset that has none."""
 
 
-def _is_per_ticker(dataset: Dataset) -> bool:
+def is_per_ticker(dataset: Dataset) -> bool:
     """Whether a date-cut dataset's completeness is told for each ticker of the day."""
     return dataset.per_ticker or "ticker" in dataset.slice_by
 
@@ -35,7 +35,7 @@ def refused_states(dataset: Dataset, selection: Selection, refused: Iterable[Ref
     for refusal in refused:
         subject, _, day = refusal.key.partition("|")
         if dataset.cut is Cut.DATE and day:
-            subjects: Sequence[str] = selection.tickers if subject == WHOLE and _is_per_ticker(dataset) else [subject]
+            subjects: Sequence[str] = selection.tickers if subject == WHOLE and is_per_ticker(dataset) else [subject]
             states += [State(dataset.name, day, name, refusal.status, reason=refusal.reason) for name in subjects]
         else:
             partition = _only_ticker(selection, subject) if dataset.cut is Cut.TICKER else WHOLE
@@ -76,7 +76,7 @@ def _days(selection: Selection, requests: Sequence[PlannedRequest]) -> list[dt.d
 
 
 def _subjects(dataset: Dataset, selection: Selection, request: PlannedRequest) -> Sequence[str]:
-    if request.subject.key == WHOLE and _is_per_ticker(dataset):
+    if request.subject.key == WHOLE and is_per_ticker(dataset):
         return selection.tickers
     return request.subject.settles
 
@@ -130,14 +130,14 @@ def _dated_states(dataset: Dataset, selection: Selection, ready: Ready) -> list[
     request = ready.requests[0]
     rows = _rows_by_day(dataset, ready)
     classes = {answer.answer_class for answer in ready.answers}
-    bulk = request.subject.key == WHOLE and _is_per_ticker(dataset)
+    bulk = request.subject.key == WHOLE and is_per_ticker(dataset)
     states = []
     for day in _days(selection, ready.requests):
         for subject in _subjects(dataset, selection, request):
-            count = rows[(subject if _is_per_ticker(dataset) else WHOLE, day)]
+            count = rows[(subject if is_per_ticker(dataset) else WHOLE, day)]
             if dataset.is_snapshot:
                 count = rows.total()
-            status, reason = _day_status(count, classes, bulk=bulk, per_ticker=_is_per_ticker(dataset))
+            status, reason = _day_status(count, classes, bulk=bulk, per_ticker=is_per_ticker(dataset))
             states.append(State(dataset.name, day.isoformat(), subject, status, count, day, day, reason))
     return states
 
@@ -147,7 +147,7 @@ def _counted(dataset: Dataset, ready: Ready) -> Mapping[str, pa.Table]:
     tables = ready.tidied.tables
     if dataset.dated_by is None:
         return tables
-    needed = {dataset.dated_by, *(("ticker",) if _is_per_ticker(dataset) else ())}
+    needed = {dataset.dated_by, *(("ticker",) if is_per_ticker(dataset) else ())}
     name = next(name for name in dataset.outputs.values() if needed <= set(TABLES[name].column_names))
     return {name: tables[name]} if name in tables else {}
 
@@ -157,7 +157,7 @@ def _rows_by_day(dataset: Dataset, ready: Ready) -> Counter[tuple[str, dt.date]]
     for table in _counted(dataset, ready).values():
         fallback = "trade_date" if "trade_date" in table.column_names else "filing_date"
         days = table[dataset.dated_by or fallback].to_pylist()
-        keys = table["ticker"].to_pylist() if _is_per_ticker(dataset) else [WHOLE] * len(days)
+        keys = table["ticker"].to_pylist() if is_per_ticker(dataset) else [WHOLE] * len(days)
         counts.update(zip(keys, days, strict=True))
     return counts
 

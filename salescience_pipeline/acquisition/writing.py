@@ -44,12 +44,12 @@ def write_batch(tables: Tables, dataset: Dataset, batch: Sequence[Ready], totals
         if not parts:
             continue
         if dataset.insert_only:
-            _write(tables, name, [rows for _, rows in parts], None, WriteMode.INSERT_ONLY, totals)
+            write_rows(tables, name, [rows for _, rows in parts], None, WriteMode.INSERT_ONLY, totals)
         elif not _sliced(dataset, name):
-            _write(tables, name, _each_once(name, [rows for _, rows in parts]), None, WriteMode.UPSERT, totals)
+            write_rows(tables, name, _each_once(name, [rows for _, rows in parts]), None, WriteMode.UPSERT, totals)
         else:
             for covers, rows in _by_slice(dataset, parts).items():
-                _write(tables, name, rows, covers, WriteMode.REPLACE, totals)
+                write_rows(tables, name, rows, covers, WriteMode.REPLACE, totals)
 
 
 def _sliced(dataset: Dataset, table: str) -> bool:
@@ -100,7 +100,7 @@ def _each_once(name: str, parts: Sequence[pa.Table]) -> Sequence[pa.Table]:
     ]
 
 
-def _write(
+def write_rows(
     tables: Tables,
     name: str,
     parts: Sequence[pa.Table],
@@ -108,6 +108,7 @@ def _write(
     mode: WriteMode,
     totals: dict[str, TableTotals],
 ) -> None:
+    """Commit ``parts`` to the table ``name`` and add up in ``totals`` what was written, with a sample to look at."""
     rows = pa.concat_tables(parts)
     commit = tables.write(name, rows, covers=covers, mode=mode)
     total = totals.setdefault(name, TableTotals())

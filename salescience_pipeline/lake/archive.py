@@ -17,14 +17,16 @@ import threading
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Self
+from urllib.parse import parse_qsl, urlsplit
 
 import zstandard
 
 from salescience_pipeline.clients.model import AnswerClass, Attempt, Body, PlannedRequest, RawRef, Stored
 from salescience_pipeline.identifiers import RequestId, Sha256
-from salescience_pipeline.lake.audit import Audit, AuditRow, BodyRow, stamp
+from salescience_pipeline.lake.audit import Audit, AuditRow, BodyRow, Newest, stamp
 from salescience_pipeline.lake.errors import CorruptBlob, storage_error
 from salescience_pipeline.lake.layout import TEMPORARY_SUFFIX, Layout
 
@@ -99,16 +101,18 @@ class Archive:
     def latest(self, request: PlannedRequest) -> Stored | None:
         """The newest complete answer to that request (ok, empty or not found) whose body is not known to be damaged."""
         newest = self.audit.newest(request.canonical_url)
-        if newest is None:
-            return None
-        return Stored(
-            ref=RawRef(newest.sha256 or EMPTY_SHA256, newest.size, newest.path),
-            answer_class=AnswerClass(newest.answer_class),
-            fetched_at=dt.datetime.fromisoformat(newest.fetched_at),
-            request_id=RequestId(newest.request_id),
-            status=newest.status,
-            headers=json.loads(newest.headers),
-        )
+        return _stored(newest) if newest is not None else None
+
+    def all_at(self, request: PlannedRequest) -> list[tuple[PlannedRequest, Stored]]:
+        """Every complete answer at the request's address, with the parameters that it was asked with, the oldest first.
+
+        A replay needs them where a dataset is made of many answers of one address: yesterday's range and today's.
+        """
+        address = request.canonical_url.partition("?")[0]
+        return [
+            (replace(request, params=tuple(parse_qsl(urlsplit(row.canonical_url).query))), _stored(row))
+            for row in self.audit.all_at(address)
+        ]
 
     def open(self, ref: RawRef) -> Body:
         """The body that ``ref`` names, its digest checked on the way.
@@ -263,6 +267,17 @@ class Archive:
             path.unlink(missing_ok=True)
             raise
         return Body(path=path, sha256=row.sha256)
+
+
+def _stored(row: Newest) -> Stored:
+    return Stored(
+        ref=RawRef(row.sha256 or EMPTY_SHA256, row.size, row.path),
+        answer_class=AnswerClass(row.answer_class),
+        fetched_at=dt.datetime.fromisoformat(row.fetched_at),
+        request_id=RequestId(row.request_id),
+        status=row.status,
+        headers=json.loads(row.headers),
+    )
 
 
 def _row(attempt: Attempt, run_id: str, organization_id: str | None) -> AuditRow:

@@ -78,6 +78,12 @@ _COLUMNS = (
 )
 _INSERT = f"insert into answers ({_COLUMNS}) values ({', '.join('?' * (_COLUMNS.count(',') + 1))})"  # noqa: S608 - constants
 
+_REUSABLE = (
+    "select a.request_id, a.answer_class, a.status, a.fetched_at, a.headers, b.sha256, coalesce(b.size, 0), b.path, "
+    "a.canonical_url from answers a left join bodies b on b.sha256 = a.body_sha256 "
+    "where a.complete = 1 and a.answer_class in ('ok', 'ok_empty', 'not_found') and coalesce(b.damaged, 0) = 0"
+)
+
 
 @dataclass(frozen=True, slots=True)
 class AuditRow:
@@ -127,7 +133,7 @@ class BodyRow:
 
 @dataclass(frozen=True, slots=True)
 class Newest:
-    """The newest reusable answer of a URL and the place of its body."""
+    """A reusable answer and the place of its body."""
 
     request_id: str
     answer_class: str
@@ -137,6 +143,7 @@ class Newest:
     sha256: str | None
     size: int
     path: str | None
+    canonical_url: str
 
 
 def stamp(moment: dt.datetime) -> str:
@@ -241,13 +248,20 @@ class Audit:
     def newest(self, canonical_url: str) -> Newest | None:
         """The newest complete answer of that URL whose body is sound."""
         rows = self._select(
-            "select a.request_id, a.answer_class, a.status, a.fetched_at, a.headers, b.sha256, coalesce(b.size, 0), b.path "
-            "from answers a left join bodies b on b.sha256 = a.body_sha256 "
-            "where a.canonical_url = ? and a.complete = 1 and a.answer_class in ('ok', 'ok_empty', 'not_found') "
-            "and coalesce(b.damaged, 0) = 0 order by a.fetched_at desc, a.seq desc limit 1",
+            f"{_REUSABLE} and a.canonical_url = ? order by a.fetched_at desc, a.seq desc limit 1",
             (canonical_url,),
         )
         return Newest(*rows[0]) if rows else None
+
+    def all_at(self, address: str) -> list[Newest]:
+        """Every complete answer of ``address`` with whatever parameters whose body is sound, the oldest first."""
+        # "?" begins the parameters, and "@" is the character behind it.
+        rows = self._select(
+            f"{_REUSABLE} and (a.canonical_url = ? or (a.canonical_url >= ? and a.canonical_url < ?)) "
+            "order by a.fetched_at, a.seq",
+            (address, f"{address}?", f"{address}@"),
+        )
+        return [Newest(*row) for row in rows]
 
     def bodies(self, batch: int = 1_000) -> Iterator[BodyRow]:
         """Every body by digest, in batches of ``batch``; a writer is never kept waiting."""

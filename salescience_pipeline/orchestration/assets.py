@@ -34,6 +34,10 @@ class AcquireConfig(dg.Config):
     n_years: int = Field(default=2, ge=1, le=50, description="Years of filings to look back.")
     forms: list[str] | None = Field(default=None, description="Form types; default: the dataset's own.")
     force: bool = Field(default=False, description="Ask again even for what is current (filed documents excepted).")
+    replay: bool = Field(
+        default=False,
+        description="Rebuild the rows from the archived answers of earlier runs; nothing is requested.",
+    )
     fail_run: bool = Field(
         default=True,
         description="Whether a subject that fails fails the run, after everything else is stored; otherwise it is only "

@@ -84,7 +84,13 @@ def _acquire(
     selection: Selection,
     keys: Sequence[str],
 ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
-    acquired = acquire(services, selection, run_id=context.run.run_id, progress=progress_log(context.log))
+    acquired = acquire(
+        services,
+        selection,
+        run_id=context.run.run_id,
+        mode="replay" if config.replay else "live",
+        progress=progress_log(context.log),
+    )
     context.log.info(acquired.sentence())
     raises = bool(acquired.failures) and config.fail_run
     yield from results_of(dataset, acquired, services, selection)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping
 
 import dagster as dg
@@ -19,6 +20,7 @@ from salescience_pipeline_tests.test_acquisition.runs import (
     TIINGO,
     TIINGO_DAILY,
     WEEK,
+    content,
     fault,
     requests_seen,
     slow_down,
@@ -202,3 +204,16 @@ def test_newest_day_is_checked_for_freshness(runner: Runner, sandbox: Sandbox) -
     result = runner.run(DAILY, late, tickers=["OAKMR"])
     assert result.success
     assert _checks(result)["data_is_fresh"], "a delisted ticker is not late"
+
+
+def test_a_run_may_rebuild_its_rows_from_the_archive(runner: Runner, services: Services, sandbox: Sandbox) -> None:
+    assert runner.run(DAILY, DAYS[0], DAYS[-1], tickers=NAMES).success
+    before, seen = content(services, TIINGO), requests_seen(sandbox)
+    shutil.rmtree(services.tables.uri(TIINGO))
+    result = runner.run(DAILY, DAYS[0], DAYS[-1], tickers=NAMES, replay=True)
+    assert result.success
+    with Services.open(services.settings) as fresh:
+        assert content(fresh, TIINGO) == before
+    assert requests_seen(sandbox) == seen
+    assert _metadata(result)["answered_from_archive"].value == len(NAMES)
+    assert all(_checks(result).values())
