@@ -165,8 +165,16 @@ class Settings(BaseSettings):
         default={},
         description="JSON object of the services behind the gateway: writer, research and backend, with their URLs.",
     )
+    upstream_seconds: float = Field(
+        30.0, gt=0, le=300, description="Seconds that a request to a service behind the gateway may take, retries included."
+    )
+    upstream_retry_seconds: float = Field(1.0, ge=0, le=30, description="Seconds between two tries of such a request.")
+    health_seconds: float = Field(30.0, gt=0, le=3_600, description="Seconds between two looks at those services.")
     services: dict[str, str] = Field(
-        default={}, description="JSON object of service name to URL for /api/orchestrate; the sandbox's own by default."
+        default={}, description="JSON object of service name (revenue, rebates...) to URL for /api/orchestrate."
+    )
+    orchestrate_direct: bool = Field(
+        False, description="Whether /api/orchestrate/direct answers in the live world too; it is meant for tests."
     )
     log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="Level of our own log lines.")
 

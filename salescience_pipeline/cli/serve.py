@@ -10,6 +10,7 @@ from salescience_pipeline.cli.console import Corpus, Home, Live, environment_for
 
 if TYPE_CHECKING:
     from salescience_pipeline.acquisition.services import Services
+    from salescience_pipeline.settings import Settings
 
 
 def up(
@@ -43,12 +44,32 @@ def up(
         environment = {**os.environ, **environment_for(settings), "DAGSTER_HOME": str(dagster_home(settings))}
         add_partitions(services, environment["DAGSTER_HOME"])
         api_port = free_or(settings.gateway_port)
-        children = stack(environment, port=port, folder=settings.root / "run", gateway_port=api_port)
+        children = stack(
+            environment, port=port, folder=settings.root / "run", gateway_port=api_port,
+            gateway_settings=neighbours(settings, services.sandbox.url if services.sandbox is not None else None),
+        )  # fmt: skip
         with Supervisor(children, cwd=PROJECT) as supervisor:
             supervisor.wait_ready(f"http://127.0.0.1:{port}/server_info")
             out.print(f"HTTP API:   http://127.0.0.1:{api_port}/docs")
             out.print(f"Dagster UI: http://127.0.0.1:{port}   (Ctrl-C ends everything)")
             raise typer.Exit(supervisor.run())
+
+
+def neighbours(settings: Settings, sandbox: str | None) -> dict[str, str]:
+    """Environment variables that give the gateway the sandbox's services to talk to, where none are configured."""
+    import json  # noqa: PLC0415
+
+    if sandbox is None:
+        return {}
+    known = {
+        "SALESCIENCE_UPSTREAMS": (settings.upstreams, ("research", "backend")),
+        "SALESCIENCE_SERVICES": (settings.services, ("revenue", "rebates", "specialty")),
+    }
+    return {
+        variable: json.dumps({name: f"{sandbox}/services/{name}" for name in names})
+        for variable, (configured, names) in known.items()
+        if not configured
+    }
 
 
 def add_partitions(services: Services, home: str) -> None:

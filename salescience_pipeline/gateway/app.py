@@ -14,11 +14,23 @@ from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 
 from salescience_pipeline import __version__
-from salescience_pipeline.gateway import jobs, problems, query, results, submit
+from salescience_pipeline.gateway import (
+    health,
+    jobs,
+    operations,
+    problems,
+    proxy,
+    query,
+    results,
+    submit,
+    tasks,
+    triggers,
+)
 from salescience_pipeline.gateway.middleware import Envelope
 from salescience_pipeline.gateway.models import ProblemDocument
 from salescience_pipeline.gateway.state import State
-from salescience_pipeline.settings import Settings
+from salescience_pipeline.gateway.upstreams import Upstreams
+from salescience_pipeline.settings import Settings, SettingsError
 
 _PROBLEM: dict[str, Any] = {"model": ProblemDocument, "content": {"application/problem+json": {}}}
 _RESPONSES: dict[int | str, dict[str, Any]] = {
@@ -39,12 +51,23 @@ def create_app(settings: Settings) -> FastAPI:
         SettingsError: for settings that would let everybody in.
     """
     state = State(settings)
+    unknown = sorted(set(settings.upstreams) - set(proxy.ROUTES.values()))
+    if unknown:
+        raise SettingsError(f"SALESCIENCE_UPSTREAMS knows writer, research and backend, not {', '.join(unknown)}.")
+    upstreams = Upstreams(state, settings.upstreams)
+    fan_out = tasks.FanOut(state, Upstreams(state, settings.services))
+    monitor = health.Monitor(state, upstreams)
 
     @asynccontextmanager
     async def life(_app: FastAPI) -> AsyncIterator[None]:
         warm = threading.Thread(target=_warm_up, args=(state,), name="warm-up", daemon=True)
         warm.start()
+        monitor.start()
+        fan_out.start()
         yield
+        await monitor.stop()
+        await fan_out.stop()
+        await upstreams.close()
         warm.join(timeout=10)
         state.close()
 
@@ -58,8 +81,12 @@ def create_app(settings: Settings) -> FastAPI:
     )
     app.state.gateway = state
     problems.install(app)
-    for module in (submit, jobs, results, query):
+    for module in (submit, jobs, results, triggers, query):
         app.include_router(module.router)
+    app.include_router(health.build_router(state, upstreams, monitor))
+    app.include_router(operations.build_router(state, upstreams))
+    app.include_router(tasks.build_router(state, fan_out))
+    app.include_router(proxy.build_router(upstreams))
     app.add_middleware(
         CORSMiddleware,
         allow_origins=settings.gateway_origins,

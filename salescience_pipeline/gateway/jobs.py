@@ -7,6 +7,7 @@ import base64
 import binascii
 import datetime as dt
 import json
+import re
 import time
 from collections.abc import AsyncIterator, Mapping
 from typing import Annotated, Any
@@ -25,7 +26,13 @@ router = APIRouter(tags=["jobs"])
 Organization = Annotated[
     str | None, Query(max_length=200, description="Whose job it is; compulsory where no API key says it.")
 ]
+_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
 _POLL_SECONDS, _COMMENT_SECONDS, _STREAM_SECONDS = 0.25, 15.0, 900.0
+
+
+def is_id(text: str) -> bool:
+    """Whether ``text`` is spelt like the ids that this service gives."""
+    return _ID.fullmatch(text) is not None
 
 
 def job_of(caller: Caller, scope: str, job_id: str, organization_id: str | None) -> JobView:
@@ -35,7 +42,7 @@ def job_of(caller: Caller, scope: str, job_id: str, organization_id: str | None)
         Problem: 404 when there is none, whether it does not exist or is somebody else's.
     """
     principal = caller.reading(scope, organization_id)
-    job = caller.state.ledger.jobs.view(principal.organization_id, job_id) if len(job_id) <= 36 else None
+    job = caller.state.ledger.jobs.view(principal.organization_id, job_id) if is_id(job_id) else None
     if job is None:
         raise not_found()
     return job
@@ -76,7 +83,7 @@ def _position(cursor: str) -> tuple[dt.datetime, str]:
     try:
         moment, job_id = json.loads(base64.urlsafe_b64decode(cursor.encode("ascii")))
         found = dt.datetime.fromisoformat(moment)
-        known = found.tzinfo is not None and isinstance(job_id, str) and job_id.isascii()
+        known = found.tzinfo is not None and isinstance(job_id, str) and is_id(job_id)
     except (ValueError, TypeError, binascii.Error):
         known = False
     if not known:

@@ -73,7 +73,8 @@ def results(
     return StreamingResponse(stream, media_type="application/json", headers=headers)
 
 
-@router.api_route("/results/{job_id}/{key}", methods=["GET", "HEAD"], response_class=StreamingResponse)
+@router.get("/results/{job_id}/{key}", response_class=StreamingResponse)
+@router.head("/results/{job_id}/{key}", response_class=StreamingResponse, include_in_schema=False)
 def content(
     job_id: str,
     key: str,

@@ -23,8 +23,10 @@ from salescience_pipeline.ledger.gate_store import PostgresGateStore, SqliteGate
 from salescience_pipeline.ledger.jobs import Jobs
 from salescience_pipeline.ledger.migrate import upgrade
 from salescience_pipeline.ledger.models import ProviderGate
+from salescience_pipeline.ledger.monitoring import Monitoring
 from salescience_pipeline.ledger.organizations import Organizations
 from salescience_pipeline.ledger.saved_queries import SavedQueries
+from salescience_pipeline.ledger.tasks import Tasks
 from salescience_pipeline.ledger.watchlist import Watchlist
 
 
@@ -59,6 +61,8 @@ class Ledger:
         self.dispatch = Dispatch(engine)
         self.audit = AuditLog(engine)
         self.queries = SavedQueries(engine)
+        self.monitoring = Monitoring(engine)
+        self.tasks = Tasks(engine)
 
     @classmethod
     def open(cls, url: str) -> Self:

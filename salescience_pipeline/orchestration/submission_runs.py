@@ -89,6 +89,10 @@ def run_chunk(context: dg.OpExecutionContext, run_key: str, services: Services) 
     chunk, job = claimed
     failed: list[str] = []
     with Heartbeat(ledger, context.run_id, run_key) as heart:
+        if job.kind == "trigger":
+            _run_named_job(context, services, job)
+            ledger.dispatch.finish(run_key, context.run_id)
+            return
         for batch in _batches(parse_tickers(chunk.tickers)):
             if not heart.wanted:
                 context.log.info("The job was cancelled; the rest is left.")
@@ -98,6 +102,39 @@ def run_chunk(context: dg.OpExecutionContext, run_key: str, services: Services) 
     ledger.dispatch.finish(run_key, context.run_id)
     if failed:
         raise dg.Failure(f"{len(failed)} sources failed: {'; '.join(failed[:5])}", allow_retries=False)
+
+
+def _run_named_job(context: dg.OpExecutionContext, services: Services, job: JobView) -> None:
+    """Run one of the providers' jobs as its own Dagster job would, and settle its one source.
+
+    Raises:
+        Failure: naming what failed; everything else is stored.
+    """
+    from salescience_pipeline.acquisition.backfill import selections_of_job  # noqa: PLC0415 - submissions need neither
+    from salescience_pipeline.catalog.jobs import job_named  # noqa: PLC0415
+    from salescience_pipeline.orchestration.selections import run_selections  # noqa: PLC0415
+
+    (source,) = job.sources
+    owner = OrganizationId(job.organization_id)
+
+    def settle(status: SourceStatus, details: dict[str, object], error: str | None = None) -> None:
+        outcome = Outcome(source.key, status, None, details, error_class="failed" if error else None, error=error)
+        services.ledger.jobs.settle(owner, job.job_id, context.run_id, [outcome])
+
+    try:
+        wanted = selections_of_job(
+            services, job_named(job.name), scope=str(job.request["scope"]), day=job.request.get("day")
+        )
+        done = run_selections(context, services, wanted)
+    except dg.Failure as failure:
+        settle(SourceStatus.FAILED, {}, failure.description or "It failed.")
+        raise
+    except (ProviderError, LakeError, SelectionError, SandboxUnavailable, SettingsError) as error:
+        settle(SourceStatus.FAILED, {}, str(error))
+        raise dg.Failure(str(error), allow_retries=False) from error
+    settle(
+        SourceStatus.SUCCESS, {"rows": sum(acquired.rows for acquired in done), "requests": sum(a.sent for a in done)}
+    )
 
 
 def _batches(tickers: Sequence[Ticker]) -> Iterator[Sequence[Ticker]]:

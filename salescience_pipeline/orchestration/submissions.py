@@ -74,7 +74,7 @@ def tags_of(chunk: "Chunk") -> dict[str, str]:
 
 @dg.sensor(
     name="submissions",
-    job=submission,
+    job_name="submission",
     minimum_interval_seconds=2,
     description="Turns submitted jobs into runs, fair between organisations and interactive before background, and gives "
     "the chunks of runs that died to new ones. It starts nothing that nobody submitted, so it is shipped running.",

@@ -31,7 +31,7 @@ from salescience_pipeline.sandbox.sec_calendar import EASTERN
 from salescience_pipeline.sandbox.stats import Stats
 from salescience_pipeline.sandbox.world import NOTE, World
 
-PROVIDERS = ("edgar", "yahoo", "tiingo", "finnhub", "polygon", "alphavantage", "reducto")
+PROVIDERS = ("edgar", "yahoo", "tiingo", "finnhub", "polygon", "alphavantage", "reducto", "services")
 """Modules of this package that emulate a provider; the name is also the first segment of its paths."""
 
 
