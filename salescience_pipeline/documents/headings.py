@@ -163,10 +163,9 @@ class _Finder:
 
     def _line(self, block: Block, index: int, line: str, words: int, characters: int) -> None:
         head = line[:12].lower()
-        if "item" in head:
-            match = ITEM_LINE.match(line[:400])
-            if match is not None:
-                self._item(block, index, line, words, characters, match)
+        match = ITEM_LINE.match(line[:400]) if "item" in head else None
+        if match is not None:
+            self._item(block, index, line, words, characters, match)
         elif "part" in head:
             self._part(block, index, line, words, characters)
 
