@@ -157,17 +157,20 @@ class News(OneWave):
 
 
 def _since(first: dt.date, last: dt.date, known: Known) -> dt.datetime | None:
-    """Where the window begins: at its first day, or two days before the watermark when it reaches up to now."""
-    if last < known.today:
-        return None
+    """Where the window begins: at its first day, or two days before the watermark when that lies earlier.
+
+    The watermark is the last look at the days before (and at these days, when the window reaches up to now). So a look at a
+    day always closes the gap that an early look at the day before it left.
+    """
+    before = [first - dt.timedelta(days=2), first - dt.timedelta(days=1)]
     looked_at = [
         known.coverage[f"*|{day}"].checked_at
-        for day in (first - dt.timedelta(days=2), first - dt.timedelta(days=1), first, last)
+        for day in (*before, *((first, last) if last >= known.today else ()))
         if is_settled(f"*|{day}", known)
     ]
     if not looked_at:
         return None
-    return min(max(looked_at) - OVERLAP, end_of(first - dt.timedelta(days=1)))
+    return min(max(looked_at) - OVERLAP, end_of(before[-1]))
 
 
 NEWS: Recipe = News()

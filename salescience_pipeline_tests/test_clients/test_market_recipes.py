@@ -223,6 +223,16 @@ def test_a_poll_begins_two_days_before_the_watermark() -> None:
     assert params(request)["published_utc.gte"] == "2026-11-20T05:00:00Z"
 
 
+def test_a_late_window_closes_the_gap_that_an_early_look_at_the_day_before_left() -> None:
+    day = TODAY - 6 * DAY
+    early = looked_at("*", day, dt.datetime.combine(day, dt.time(15), dt.UTC))
+    (request,) = plan_of(POLYGON, known(early), (), dates=(day + DAY,)).requests
+    assert params(request)["published_utc.gte"] == f"{day - 2 * DAY}T15:00:00Z"
+    late = looked_at("*", day, NOW)
+    (request,) = plan_of(POLYGON, known(late), (), dates=(day + DAY,)).requests
+    assert params(request)["published_utc.gte"] == f"{day + DAY}T05:00:00Z"
+
+
 def test_universe_portfolio_and_market_are_served_by_one_fetch() -> None:
     polled = looked_at("*", TODAY, NOW - dt.timedelta(minutes=10))
     for tickers in ((), TICKERS[:1], TICKERS):
