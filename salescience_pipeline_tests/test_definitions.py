@@ -13,6 +13,7 @@ import dagster as dg
 import pytest
 import yaml
 
+from salescience_pipeline.acquisition.parser_version import parser_version
 from salescience_pipeline.catalog.datasets import DATASETS, Cut
 from salescience_pipeline.catalog.jobs import JOBS
 from salescience_pipeline.catalog.providers import PROVIDERS
@@ -49,12 +50,27 @@ ACQUISITION = [
     "core_yahoo__eod_prices",
 ]
 
+DOCUMENTS = [
+    "doc_salescience__blocks",
+    "doc_salescience__cells",
+    "doc_salescience__chunks",
+    "doc_salescience__documents",
+    "doc_salescience__fact_dimensions",
+    "doc_salescience__facts",
+    "doc_salescience__sections",
+    "doc_salescience__tables",
+]
+
 MARTS = [
     "mart_companies__companies",
+    "mart_documents__documents",
+    "mart_documents__facts",
+    "mart_documents__sections",
     "mart_earnings__calendar",
     "mart_filings__filings",
     "mart_fundamentals__facts",
     "mart_fundamentals__metrics",
+    "mart_fundamentals__statements",
     "mart_insiders__transactions",
     "mart_news__articles",
     "mart_operations__completeness",
@@ -80,11 +96,11 @@ def _specs(defs: dg.Definitions) -> dict[str, dg.AssetSpec]:
 
 
 def _ours(specs: dict[str, dg.AssetSpec]) -> Iterable[tuple[str, dg.AssetSpec]]:
-    return ((key, spec) for key, spec in specs.items() if key in ACQUISITION)
+    return ((key, spec) for key, spec in specs.items() if key in (*ACQUISITION, *DOCUMENTS))
 
 
 def test_the_list_of_assets(acquisition: dg.Definitions) -> None:
-    assert sorted(_specs(acquisition)) == ACQUISITION
+    assert sorted(_specs(acquisition)) == sorted([*ACQUISITION, *DOCUMENTS])
 
 
 def test_the_list_of_marts(marts: dg.Definitions) -> None:
@@ -108,6 +124,10 @@ def test_every_asset_that_fetches_has_pool_and_code_version(acquisition: dg.Defi
     seen = set()
     for asset in acquisition.resolve_asset_graph().assets_defs:
         for key in (key.to_user_string() for key in asset.keys if asset.is_executable):
+            if key in DOCUMENTS:
+                assert asset.op.pool == "documents"
+                assert asset.code_versions_by_key[dg.AssetKey(key)] == parser_version()
+                continue
             dataset = by_dataset[key]
             assert asset.op.pool == PROVIDERS[dataset.provider].pool
             assert asset.code_versions_by_key[dg.AssetKey(key)] == dataset.code_version
@@ -126,7 +146,7 @@ def test_every_asset_is_cut_as_its_catalogue_row_says(acquisition: dg.Definition
 
 
 def test_every_key_follows_the_grammar_of_names(acquisition: dg.Definitions, marts: dg.Definitions) -> None:
-    for key in (*ACQUISITION, *MARTS):
+    for key in (*ACQUISITION, *DOCUMENTS, *MARTS):
         assert TableName(key) == key
     shape = re.compile(r"(raw|core|doc|mart|ops|stg)_[a-z0-9]+__[a-z][a-z0-9_]*")
     for key in (*_specs(acquisition), *_specs(marts)):

@@ -7,18 +7,15 @@ which documents are processed, and where the rows go.
 from __future__ import annotations
 
 import datetime as dt
-import hashlib
 import json
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
-from salescience_pipeline import documents
+from salescience_pipeline.acquisition.parser_version import parser_version
 from salescience_pipeline.catalog.tables import TABLES
 from salescience_pipeline.documents import Document
 from salescience_pipeline.documents.chunks import chunk_blocks
@@ -63,15 +60,6 @@ class Outcome:
     job_id: str | None = None
     credits: float | None = None
     cpu_seconds: float | None = None
-
-
-@lru_cache(maxsize=1)
-def parser_version() -> str:
-    """A digest of the engine's source and of this module: when either changes, documents are read again."""
-    digest = hashlib.sha256()
-    for path in [*sorted(Path(documents.__file__).parent.glob("*.py")), Path(__file__)]:
-        digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
-    return digest.hexdigest()[:12]
 
 
 def rows_of(document: Document, stored: StoredDocument, outcome: Outcome) -> dict[str, pa.Table]:

@@ -23,11 +23,11 @@ from salescience_pipeline.acquisition.document_rows import (
     PARTS,
     Outcome,
     StoredDocument,
-    parser_version,
     refused,
 )
 from salescience_pipeline.acquisition.document_worker import Budget, DocumentWorker
 from salescience_pipeline.acquisition.outcome import Failure, Status, TableTotals
+from salescience_pipeline.acquisition.parser_version import parser_version
 from salescience_pipeline.acquisition.services import SelectionError, Services
 from salescience_pipeline.clients.model import RawRef
 from salescience_pipeline.identifiers import Accession, Sha256, Ticker

@@ -103,6 +103,11 @@ class JobErrorName(StrEnum):
     UNKNOWN = "UNKNOWN"
     """A name that was not known when this was written."""
 
+    @classmethod
+    def of(cls, name: str) -> JobErrorName:
+        """The member of that name, ``UNKNOWN`` for a name that was not known when this was written."""
+        return cls.__members__.get(name, cls.UNKNOWN)
+
     @property
     def may_pass(self) -> bool:
         """Whether the same document may be read by a later job."""
@@ -135,7 +140,7 @@ class ReductoJobError(Exception):
         """Keep the name as the API spells it and as what it means to us."""
         super().__init__(message)
         self.name, self.job_id, self.code = name, job_id, code
-        self.kind = JobErrorName(name) if name in JobErrorName else JobErrorName.UNKNOWN
+        self.kind = JobErrorName.of(name)
 
 
 class JobRejected(ReductoJobError):
@@ -148,7 +153,7 @@ class JobInterrupted(ReductoJobError):
 
 def job_error(message: str, *, name: str, job_id: str, code: int | None = None) -> ReductoJobError:
     """The error of the class that fits ``name``."""
-    passing = name in JobErrorName and JobErrorName(name).may_pass
+    passing = JobErrorName.of(name).may_pass
     return (JobInterrupted if passing else JobRejected)(message, name=name, job_id=job_id, code=code)
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import dagster as dg
 from pydantic import Field
 
+from salescience_pipeline.acquisition.parser_version import parser_version
 from salescience_pipeline.catalog.tables import TABLES
 from salescience_pipeline.orchestration.metadata import definition_metadata
 from salescience_pipeline.orchestration.partitions import TICKERS
@@ -60,6 +61,7 @@ def build_document_assets() -> dg.AssetsDefinition:
             description=TABLES[key].description,
             kinds={"delta", "python"},
             owners=["team:data-platform"],
+            code_version=parser_version(),
             metadata=definition_metadata(TABLES[key], None),
             tags={"cut": "ticker"},
             automation_condition=FOLLOW,

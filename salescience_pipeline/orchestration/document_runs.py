@@ -13,9 +13,10 @@ import dagster as dg
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from salescience_pipeline.acquisition.document_rows import DOCUMENTS, parser_version
+from salescience_pipeline.acquisition.document_rows import DOCUMENTS
 from salescience_pipeline.acquisition.document_worker import Budget
 from salescience_pipeline.acquisition.outcome import summary_of
+from salescience_pipeline.acquisition.parser_version import parser_version
 from salescience_pipeline.acquisition.processing import Processed, Progress, process
 from salescience_pipeline.acquisition.services import SelectionError, Services
 from salescience_pipeline.catalog.tables import TABLES

@@ -15,13 +15,10 @@ import asyncio
 import datetime as dt
 import json
 import re
-import urllib.error
-import urllib.request
 import uuid
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import urlsplit
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -32,15 +29,25 @@ from salescience_pipeline.sandbox import reducto_jobs as work
 from salescience_pipeline.sandbox.answers import dumps, json_answer
 from salescience_pipeline.sandbox.app import Provider, Sandbox
 from salescience_pipeline.sandbox.limits import Limit
+from salescience_pipeline.sandbox.reducto_wire import (
+    Endpoint,
+    Refused,
+    fetched,
+    file_of,
+    guarded,
+    limited,
+    not_found,
+    object_of,
+    origin_of,
+    posted,
+    unlocked,
+)
 
 VERSION = "sandbox"
 _MAX_UPLOAD = 100_000_000
 _URL_ABOVE = 6_000_000
 _WEBHOOK_TRIES = 4
 _KEPT = 2_000
-_BOUNDARY = re.compile(r'boundary="?([^";]+)"?')
-_FILENAME = re.compile(rb'filename="([^"]*)"')
-_LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 _KINDS = {"parse": "Parse", "extract": "Extract", "split": "Split", "classify": "Classify", "pipeline": "Pipeline"}
 
 _NEEDED: Mapping[str, Mapping[str, tuple[str, ...]]] = {
@@ -49,14 +56,6 @@ _NEEDED: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "pipeline": {"pipeline_id": ()},
 }
 """Kind of job -> the fields that it needs beside its input, and what each entry of theirs needs."""
-
-
-class Refused(Exception):
-    """An answer other than 200."""
-
-    def __init__(self, status: int, kind: str, message: str) -> None:
-        super().__init__(message)
-        self.status, self.kind = status, kind
 
 
 @dataclass(slots=True)
@@ -93,7 +92,7 @@ class Reducto:
     # -- endpoints ----------------------------------------------------------------------------------------------------
     async def upload(self, request: Request) -> Response:
         """Take a file, or promise a presigned address for it."""
-        data = _file_of(request, await request.body())
+        data = file_of(request, await request.body())
         if data is not None and len(data) > _MAX_UPLOAD:
             raise Refused(413, "file_too_large", "Files above 100 MB need the presigned address.")
         extension = re.sub(r"[^a-z0-9]", "", request.query_params.get("extension", "").lower())
@@ -102,7 +101,7 @@ class Reducto:
             _keep(self.uploads, file_id, data)
             return json_answer(request, {"file_id": file_id})
         _keep(self.uploads, file_id, b"")
-        return json_answer(request, {"file_id": file_id, "presigned_url": f"{_origin(request)}/put/{file_id[10:]}"})
+        return json_answer(request, {"file_id": file_id, "presigned_url": f"{origin_of(request)}/put/{file_id[10:]}"})
 
     async def put(self, request: Request) -> Response:
         """What a presigned address takes."""
@@ -119,22 +118,22 @@ class Reducto:
             raise Refused(404, "not_found", "There is no such file.")
         return json_answer(request, {"file_id": file_id})
 
-    def run(self, kind: str) -> Callable[[Request], Awaitable[Response]]:
+    def run(self, kind: str) -> Endpoint:
         """The synchronous endpoint of a kind of job."""
 
         async def endpoint(request: Request) -> Response:
-            job = await self._work(kind, await _object(request), request)
+            job = await self._work(kind, await object_of(request), request)
             if job.error is not None:
                 raise Refused(job.error["code"], job.error["name"].lower(), job.error["message"])
             return json_answer(request, job.result)
 
         return endpoint
 
-    def run_async(self, kind: str) -> Callable[[Request], Awaitable[Response]]:
+    def run_async(self, kind: str) -> Endpoint:
         """The asynchronous endpoint of a kind of job."""
 
         async def endpoint(request: Request) -> Response:
-            body = await _object(request)
+            body = await object_of(request)
             job = await self._work(kind, body, request)
             hook = (body.get("async") or {}).get("webhook") or body.get("webhook") or {}
             if isinstance(hook, Mapping) and hook.get("mode", "direct") == "direct" and hook.get("url"):
@@ -205,11 +204,11 @@ class Reducto:
 
     async def webhook_portal(self, request: Request) -> Response:
         """Where webhooks would be configured."""
-        return json_answer(request, f"{_origin(request)}/webhooks")
+        return json_answer(request, f"{origin_of(request)}/webhooks")
 
     async def edit(self, request: Request) -> Response:
         """Refuse: forms are filled in PDF and Office files only."""
-        await _object(request)
+        await object_of(request)
         raise Refused(415, "document_unsupported", "The sandbox edits no documents: it reads HTML and text only.")
 
     # -- jobs ---------------------------------------------------------------------------------------------------------
@@ -255,7 +254,7 @@ class Reducto:
             if self._status(job) != "Completed":
                 raise work.JobFailed("JOB_NOT_COMPLETE", "The job has not ended well.", 400)
             return job.data
-        return _fetched(text, request)
+        return fetched(text, request)
 
     def _where_it_fits(self, answer: dict[str, Any], body: Mapping[str, Any], request: Request) -> dict[str, Any]:
         """The answer, or the address of its result when that is large or when an address was asked for."""
@@ -267,7 +266,7 @@ class Reducto:
             return answer
         result_id = str(uuid.uuid4())
         _keep(self.results, result_id, result)
-        address = f"{_origin(request)}/results/{result_id}"
+        address = f"{origin_of(request)}/results/{result_id}"
         return {**answer, "result": {"type": "url", "url": address, "result_id": result_id}}
 
     def _job(self, request: Request) -> Job:
@@ -289,7 +288,7 @@ class Reducto:
             await asyncio.sleep(0.02)
         body = dumps({"status": self._status(job), "job_id": job.id, "metadata": metadata})
         for attempt in range(_WEBHOOK_TRIES):
-            if await run_in_threadpool(_posted, url, body):
+            if await run_in_threadpool(posted, url, body):
                 return
             await asyncio.sleep(0.1 * 2**attempt)
 
@@ -324,130 +323,29 @@ def _check(kind: str, body: Mapping[str, Any]) -> None:
         raise Refused(404, "not_found", "There is no such pipeline; the sandbox has sandbox-parse.")
 
 
-def _file_of(request: Request, body: bytes) -> bytes | None:
-    """The file of a multipart body; None when there is no body."""
-    kind = request.headers.get("content-type", "")
-    if not body or not kind.startswith("multipart/form-data"):
-        return None
-    found = _BOUNDARY.search(kind)
-    if found is None:
-        raise work.Invalid("The boundary is missing", "header", "content-type")
-    for part in body.split(b"--" + found[1].encode("latin-1")):
-        head, blank, data = part.partition(b"\r\n\r\n")
-        if blank and b'name="file"' in head and _FILENAME.search(head) is not None:
-            return data.removesuffix(b"\r\n")
-    return None
-
-
-async def _object(request: Request) -> dict[str, Any]:
-    try:
-        value = json.loads(await request.body())
-    except ValueError as error:
-        raise work.Invalid("JSON decode error", "body", 0, kind="json_invalid") from error
-    if not isinstance(value, dict):
-        raise work.Invalid("Input should be a valid dictionary", "body", kind="dict_type")
-    return value
-
-
-def _fetched(url: str, request: Request) -> bytes:
-    """A document at this very sandbox; nothing else can be reached from it."""
-    address = urlsplit(url)
-    if address.scheme != "http" or address.netloc != request.headers.get("host", "") or "/reducto" in address.path:
-        raise work.JobFailed("URL_NOT_ALLOWED", "The sandbox fetches documents from its own address only.", 400)
-    asked = urllib.request.Request(url, headers={"User-Agent": "Sandbox sandbox@example.com"})  # noqa: S310 - our own address
-    try:
-        with urllib.request.urlopen(asked, timeout=30) as answer:  # noqa: S310
-            return bytes(answer.read())
-    except (urllib.error.URLError, OSError) as error:
-        raise work.JobFailed("NOT_FOUND", "The address gives no document.", 400) from error
-
-
-def _posted(url: str, body: bytes) -> bool:
-    """Whether a webhook took the message; one that is not on this machine is never told and counts as told."""
-    address = urlsplit(url)
-    if address.scheme != "http" or address.hostname not in _LOOPBACK:
-        return True
-    headers = {"Content-Type": "application/json"}
-    sent = urllib.request.Request(url, data=body, headers=headers, method="POST")  # noqa: S310 - loopback only
-    try:
-        with urllib.request.urlopen(sent, timeout=10):  # noqa: S310
-            return True
-    except (urllib.error.URLError, OSError):
-        return False
-
-
 def _keep(kept: dict[str, Any], key: str, value: Any) -> None:
     kept[key] = value
     while len(kept) > _KEPT:
         del kept[next(iter(kept))]
 
 
-def _origin(request: Request) -> str:
-    return f"http://{request.headers.get('host', '127.0.0.1')}/reducto"
-
-
-def _error(status: int, kind: str, message: str) -> dict[str, Any]:
-    return {"error": {"message": message, "type": kind, "code": status}}
-
-
-def _guarded(endpoint: Callable[[Request], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:
-    """An endpoint that asks for the key first and says refusals as the API does."""
-
-    async def guarded(request: Request) -> Response:
-        scheme, _, key = request.headers.get("authorization", "").partition(" ")
-        if scheme.lower() != "bearer" or not key or key.lower().startswith("wrong"):
-            return json_answer(request, _error(401, "auth_error", "Invalid API key"), 401)
-        return await _told(endpoint, request)
-
-    return guarded
-
-
-def _open(endpoint: Callable[[Request], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:
-    """An endpoint behind a presigned address: no key, the same refusals."""
-
-    async def told(request: Request) -> Response:
-        return await _told(endpoint, request)
-
-    return told
-
-
-async def _told(endpoint: Callable[[Request], Awaitable[Response]], request: Request) -> Response:
-    try:
-        return await endpoint(request)
-    except work.Invalid as invalid:
-        detail = [{"loc": list(invalid.where), "msg": str(invalid), "type": invalid.kind}]
-        return json_answer(request, {"detail": detail}, 422)
-    except Refused as refused:
-        return json_answer(request, _error(refused.status, refused.kind, str(refused)), refused.status)
-
-
-def _limited(window: str) -> Response:
-    code = 2000 if window == "minute" else 1000
-    message = f"[CODE {code}] rate limit exceeded, retry with exponential backoff"
-    return Response(dumps({"message": message}), 429, media_type="application/json")
-
-
-def _not_found(request: Request) -> Response:
-    return json_answer(request, {"detail": "Not Found"}, 404)
-
-
 def provider(sandbox: Sandbox) -> Provider:
     """Reducto over the sandbox; its documents are what is uploaded to it."""
     api = Reducto(sandbox)
 
-    def route(path: str, endpoint: Callable[[Request], Awaitable[Response]], method: str, name: str) -> Route:
-        return Route(path, _guarded(endpoint), methods=[method], name=name)
+    def route(path: str, endpoint: Endpoint, method: str, name: str) -> Route:
+        return Route(path, guarded(endpoint), methods=[method], name=name)
 
     routes = [
         route("/upload", api.upload, "POST", "upload"),
         route("/upload/{file_id:path}", api.delete_upload, "DELETE", "delete_upload"),
-        Route("/put/{name:path}", _open(api.put), methods=["PUT"], name="put"),
+        Route("/put/{name:path}", unlocked(api.put), methods=["PUT"], name="put"),
         route("/job/{job_id}", api.job, "GET", "job"),
         route("/job/{job_id}", api.delete_job, "DELETE", "delete_job"),
         route("/cancel/{job_id}", api.cancel, "POST", "cancel"),
         route("/jobs", api.list_jobs, "GET", "jobs"),
-        Route("/results/{result_id}", _open(api.result), methods=["GET"], name="result"),
-        Route("/version", _open(api.version), methods=["GET"], name="version"),
+        Route("/results/{result_id}", unlocked(api.result), methods=["GET"], name="result"),
+        Route("/version", unlocked(api.version), methods=["GET"], name="version"),
         route("/configure_webhook", api.webhook_portal, "POST", "configure_webhook"),
         route("/edit", api.edit, "POST", "edit"),
         route("/edit_async", api.edit, "POST", "edit_async"),
@@ -460,8 +358,8 @@ def provider(sandbox: Sandbox) -> Provider:
     return Provider(
         name="reducto",
         routes=routes,
-        not_found=_not_found,
-        limited=_limited,
+        not_found=not_found,
+        limited=limited,
         limit=Limit(per_second=1_000),
         account=lambda request: request.headers.get("authorization", ""),
         reset=api.forget,

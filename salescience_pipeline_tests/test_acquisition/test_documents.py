@@ -1,0 +1,283 @@
+"""Documents from the archive to rows: what is read, what is not read again, and what a document can do to the others."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from salescience_pipeline.acquisition.document_backends import LocalBackend, ReductoBackend, backend_of
+from salescience_pipeline.acquisition.document_rows import DOCUMENTS, PARTS, Outcome, StoredDocument, rows_of
+from salescience_pipeline.acquisition.document_worker import Budget, DocumentWorker
+from salescience_pipeline.acquisition.processing import process
+from salescience_pipeline.acquisition.sandbox_process import Sandbox
+from salescience_pipeline.acquisition.services import SelectionError, Services
+from salescience_pipeline.catalog.tables import TABLES
+from salescience_pipeline.clients.model import AnswerClass, Attempt, Body, PlannedRequest, Subject
+from salescience_pipeline.clients.reducto import JobErrorName, JobInterrupted, JobRejected, Polling, Reducto
+from salescience_pipeline.documents import Hints, parse
+from salescience_pipeline.identifiers import RequestId, parse_tickers
+from salescience_pipeline.lake.checking import checked
+from salescience_pipeline.settings import Settings
+from salescience_pipeline_tests.test_acquisition.runs import content, run, select
+
+NOW = dt.datetime(2026, 6, 15, 16, tzinfo=dt.UTC)
+TICKER = parse_tickers(["ALDRN"])
+GOOD = b"""<html><body><p><b>EXAMPLE CORPORATION</b></p><p>Form 8-K</p>
+<p><b>Item 8.01 Other Events.</b></p><p>Something happened, and this paragraph says what it was.</p>
+<table><tr><td>(in millions)</td><td>2025</td></tr><tr><td>Revenue</td><td>$</td><td>1,234</td></tr></table>
+<p><b>Item 9.01 Financial Statements and Exhibits.</b></p><p>None &#xD800; here.</p></body></html>"""
+SPINS = "import time\nwhile True: pass"
+"""A child that never answers, in place of the worker."""
+
+
+def stored(
+    data: bytes, filename: str = "a.htm", form: str = "8-K", accession: str = "0009900001-26-000001"
+) -> StoredDocument:
+    digest = hashlib.sha256(data).hexdigest()
+    return StoredDocument(accession, filename, "0009900001", form, None, digest, len(data), NOW, "test")
+
+
+@pytest.fixture
+def worker() -> Iterator[DocumentWorker]:
+    made = DocumentWorker(Budget(cpu_seconds=20, wall_seconds=60))
+    yield made
+    made.close()
+
+
+def listed(rows: dict[str, pa.Table]) -> dict:
+    (row,) = rows[DOCUMENTS].to_pylist()
+    return row
+
+
+# -- rows -------------------------------------------------------------------------------------------------------------
+
+
+def test_every_row_of_a_document_fits_the_catalogue_and_leads_to_its_bytes() -> None:
+    rows = rows_of(parse(GOOD, Hints(form="8-K")), stored(GOOD), Outcome())
+    for name, table in rows.items():
+        checked(TABLES[name], table)
+    sections = rows["doc_salescience__sections"].to_pylist()
+    assert [row["item"] for row in sections] == ["8.01", "9.01"]
+    assert "Something happened" in sections[0]["text"]
+    assert GOOD[sections[0]["src_start"] : sections[0]["src_end"]].count(b"Something happened") == 1
+    cells = rows["doc_salescience__cells"].to_pylist()
+    assert 1234.0 in [cell["shown_value"] for cell in cells]
+    tables = rows["doc_salescience__tables"].to_pylist()
+    assert [table["multiplier"] for table in tables] == [1_000_000]
+    row = listed(rows)
+    assert row["section_count"] == 2
+    assert row["status"] == "complete"
+    blocks = rows["doc_salescience__blocks"].to_pylist()
+    assert {block["section_no"] for block in blocks} == {None, 0, 1}
+    chunks = rows["doc_salescience__chunks"].to_pylist()
+    assert next(chunk["first_block"] for chunk in chunks) == 0
+
+
+@pytest.mark.corpus
+def test_recorded_filings_become_rows_of_the_catalogue(tmp_path: Path) -> None:
+    root = os.environ.get("SALESCIENCE_CORPUS")
+    found = sorted(Path(root, "corpus", "filings").rglob("*.htm"))[:12] if root else []
+    samples = [path.read_bytes() for path in found] or [GOOD]
+    for data in samples:
+        rows = rows_of(parse(data), stored(data), Outcome())
+        for name, table in rows.items():
+            checked(TABLES[name], table)
+        facts = rows["doc_salescience__facts"]
+        assert facts.num_rows == listed(rows)["fact_count"]
+
+
+# -- the worker -------------------------------------------------------------------------------------------------------
+
+
+def test_a_worker_reads_one_document_after_the_other_and_refuses_by_name(worker: DocumentWorker) -> None:
+    first = worker.read(GOOD, stored(GOOD))
+    pid = worker.pid
+    for data, name in ((b"  ", "DOCUMENT_EMPTY"), (b"%PDF-1.7 x", "DOCUMENT_UNSUPPORTED")):
+        refused = worker.read(data, stored(data))
+        assert listed(refused)["error_name"] == name
+        assert listed(refused)["reason"]
+        assert all(refused[part].num_rows == 0 for part in PARTS)
+    again = worker.read(GOOD, stored(GOOD))
+    assert worker.pid == pid
+    assert again["doc_salescience__blocks"].equals(first["doc_salescience__blocks"])
+
+
+def test_a_worker_that_is_killed_takes_only_its_own_document_along(worker: DocumentWorker) -> None:
+    worker.read(GOOD, stored(GOOD))
+    assert worker.pid is not None
+    os.kill(worker.pid, 9)
+    lost = worker.read(GOOD, stored(GOOD))
+    assert listed(lost)["error_name"] in {"INTERNAL_ERROR", None}
+    assert listed(worker.read(GOOD, stored(GOOD)))["status"] == "complete"
+
+
+def test_a_document_that_takes_too_long_is_ended_by_the_owners_clock() -> None:
+    import sys
+
+    hanging = DocumentWorker(Budget(wall_seconds=0.5), command=(sys.executable, "-c", SPINS))
+    row = listed(hanging.read(GOOD, stored(GOOD)))
+    assert row["error_name"] == "TIMEOUT"
+    assert "0.5 s" in row["reason"]
+    assert hanging.pid is None
+
+
+def test_a_document_that_takes_too_much_processor_time_is_a_timeout() -> None:
+    data = b"<html><body>" + b"<p>word <b>bold</b></p>" * 60_000 + b"</body></html>"
+    slow = DocumentWorker(Budget(cpu_seconds=0.05))
+    try:
+        row = listed(slow.read(data, stored(data)))
+        assert (row["status"], row["error_name"]) == ("failed", "TIMEOUT")
+        assert listed(slow.read(GOOD, stored(GOOD)))["accession"] == "0009900001-26-000001"
+    finally:
+        slow.close()
+
+
+def test_a_document_that_takes_too_much_memory_is_too_large() -> None:
+    data = b"<html><body>" + b"<p>some words of text</p>" * 400_000 + b"</body></html>"
+    small = DocumentWorker(Budget(memory_bytes=150_000_000))
+    try:
+        row = listed(small.read(data, stored(data)))
+        assert row["error_name"] in {"DOCUMENT_TOO_LARGE", "PROCESSING_FAILED"}
+    finally:
+        small.close()
+
+
+# -- processing -------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def fetched(services: Services) -> Services:
+    for name in ("core_sec__company_tickers", "core_sec__filings_history", "core_sec__documents"):
+        run(services, select(name, TICKER, n_years=1))
+    return services
+
+
+def put(services: Services, data: bytes, filename: str) -> None:
+    """An adversarial document among the stored ones of the company."""
+    body = Body(data)
+    subject = Subject(filename)
+    request = PlannedRequest("sec", "document", "www", f"/Archives/x/{filename}", subject, expect="any")
+    services.archive.put(
+        Attempt(RequestId.new(), request, AnswerClass.OK, 1, NOW, 1.0, 200, {}, body, None, True), "t", None
+    )
+    rows = services.tables.read("core_sec__documents")
+    row = rows.slice(0, 1).to_pylist()[0] | {
+        "accession": "0009999999-26-000009", "filename": filename, "sha256": body.sha256, "bytes": len(data),
+        "raw_sha256": body.sha256,
+    }  # fmt: skip
+    services.tables.write("core_sec__documents", pa.Table.from_pylist([row], rows.schema))
+
+
+def test_documents_are_read_once_and_again_only_when_something_changed(fetched: Services) -> None:
+    first = process(fetched, TICKER, run_id="one")
+    assert first.read == first.stored > 0
+    assert not first.failures
+    assert first.found["sections"] > 0
+    assert first.found["facts"] > 0
+    before = {name: content(fetched, name) for name in (DOCUMENTS, *PARTS)}
+    versions = {name: fetched.tables.version(name) for name in (DOCUMENTS, *PARTS)}
+    second = process(fetched, TICKER, run_id="two")
+    assert (second.read, second.current) == (0, second.stored)
+    assert {name: fetched.tables.version(name) for name in versions} == versions
+    # A row of an older version of the engine is read again, and only that.
+    rows = fetched.tables.read(DOCUMENTS).to_pylist()
+    rows[0]["parser_version"] = "older"
+    fetched.tables.write(DOCUMENTS, pa.Table.from_pylist(rows, TABLES[DOCUMENTS].schema))
+    assert process(fetched, TICKER, run_id="three").read == 1
+    after = {name: content(fetched, name) for name in PARTS}
+    assert after == {name: before[name] for name in PARTS}
+    states = fetched.ledger.completeness.states(DOCUMENTS, partitions=["ALDRN"])
+    assert {state.status for state in states} == {"complete"}
+    with pytest.raises(SelectionError):
+        process(fetched, (), run_id="four")
+
+
+def test_one_adversarial_document_never_stops_the_others(fetched: Services) -> None:
+    put(fetched, b"%PDF-1.4 not a filing", "evil.htm")
+    done = process(fetched, TICKER, run_id="one")
+    assert done.read == done.stored - 1
+    assert [(document.filename, name) for document, name, _ in done.refused] == [("evil.htm", "DOCUMENT_UNSUPPORTED")]
+    assert not done.failures
+    (state,) = fetched.ledger.completeness.states(DOCUMENTS, subjects=["0009999999-26-000009"])
+    assert state.status == "failed"
+    assert "DOCUMENT_UNSUPPORTED" in (state.reason or "")
+    # Its bytes will not change: it is not tried again.
+    assert process(fetched, TICKER, run_id="two").current == done.stored
+
+
+# -- Reducto ----------------------------------------------------------------------------------------------------------
+
+
+def switched(sandbox: Sandbox, **switches: object) -> None:
+    sandbox.post("/_sandbox/switches", {"reducto": switches})
+
+
+@pytest.fixture
+def emulated(sandbox: Sandbox) -> Iterator[Sandbox]:
+    yield sandbox
+    switched(sandbox, job_seconds=0, fail_with=None, url_above=6_000_000)
+
+
+def test_the_settings_choose_the_backend_and_the_rows_keep_their_shape(
+    services: Services, emulated: Sandbox, worker: DocumentWorker
+) -> None:
+    assert isinstance(backend_of(services, "r"), LocalBackend)
+    switched(emulated, url_above=100)
+    client = Reducto(services.transport("r"))
+    rows = ReductoBackend(client).read(worker, GOOD, stored(GOOD))
+    for name, table in rows.items():
+        checked(TABLES[name], table)
+    row = listed(rows)
+    assert (row["backend"], row["status"]) == ("reducto", "complete")
+    assert row["job_id"]
+    assert client.credits == row["credits"] == 0.5
+    assert row["section_count"] == 2
+    assert row["block_count"] == rows["doc_salescience__blocks"].num_rows > 0
+    chosen = services.settings.model_copy(update={"documents_backend": "reducto"})
+    assert backend_of(Services.open(chosen), "r").name == "reducto"
+
+
+@pytest.mark.parametrize("name", ["QUEUE_FULL", "DOCUMENT_CORRUPT", "A_NAME_OF_NEXT_YEAR"])
+def test_a_failed_job_is_an_error_of_its_name(services: Services, emulated: Sandbox, name: str) -> None:
+    switched(emulated, fail_with=name)
+    client = Reducto(services.transport("r"))
+    with pytest.raises(JobInterrupted if name == "QUEUE_FULL" else JobRejected) as failed:
+        client.parse(GOOD, filename="a.htm")
+    assert failed.value.name == name
+    assert failed.value.kind is JobErrorName.__members__.get(name, JobErrorName.UNKNOWN)
+    assert failed.value.job_id
+
+
+def test_a_job_that_does_not_end_is_given_up(services: Services, emulated: Sandbox) -> None:
+    switched(emulated, job_seconds=3600)
+    waited: list[float] = []
+    client = Reducto(
+        services.transport("r"), polling=Polling(patience=20), clock=lambda: sum(waited), sleep=waited.append
+    )
+    with pytest.raises(JobInterrupted, match="20 seconds") as failed:
+        client.parse(GOOD, filename="a.htm")
+    assert failed.value.name == "TIMEOUT"
+    assert waited == sorted(waited)
+
+
+def test_a_key_never_goes_to_a_presigned_address_and_reducto_needs_one(services: Services, tmp_path: Path) -> None:
+    from salescience_pipeline.clients.reducto import DIALECT
+
+    assert DIALECT.headers(None) == {}
+    assert DIALECT.headers("k") == {"Authorization": "Bearer k"}
+    request = PlannedRequest(
+        "reducto", "result", "api", "/results/1", Subject("a"), address="https://elsewhere.example/x?Signature=abc"
+    )
+    assert request.canonical_url == "https://platform.reducto.ai/results/1"
+    assert "abc" not in repr(request)
+    with pytest.raises(ValueError, match="encrypted"):
+        services.transport("r").send(
+            PlannedRequest("reducto", "result", "api", "/results/1", Subject("a"), address="http://elsewhere.example/x")
+        )
+    assert Settings(reducto_key="abcdefgh").reducto_key is not None
