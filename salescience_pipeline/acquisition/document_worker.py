@@ -88,9 +88,19 @@ class DocumentWorker:
         if self._process is None or self._process.poll() is not None:
             self.close()
             self._process = subprocess.Popen(
-                self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+                self._command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                env=_environment(),
             )
         return self._process
+
+
+def _environment() -> dict[str, str]:
+    """What a process that reads foreign documents needs of our environment: none of the keys in it."""
+    wanted = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "VIRTUAL_ENV", "PYTHONPATH", "LD_LIBRARY_PATH")
+    return {name: os.environ[name] for name in wanted if name in os.environ}
 
 
 class _Silent(Exception):
