@@ -13,6 +13,7 @@ import dagster as dg
 
 from salescience_pipeline.orchestration.assets import LAKE_IO, build_assets
 from salescience_pipeline.orchestration.document_assets import build_document_assets, build_document_sensor
+from salescience_pipeline.orchestration.indicator_assets import build_indicator_asset, build_indicator_sensor
 from salescience_pipeline.orchestration.io_manager import LakeIOManager
 from salescience_pipeline.orchestration.jobs import build_jobs
 from salescience_pipeline.orchestration.resources import ServicesResource
@@ -32,10 +33,10 @@ def build_defs(
     """
     services = services or ServicesResource()
     return dg.Definitions(
-        assets=[*build_assets(), build_document_assets()],
+        assets=[*build_assets(), build_document_assets(), build_indicator_asset()],
         jobs=[*build_jobs(), submission],
         schedules=build_schedules(),
-        sensors=[*build_sensors(), build_document_sensor(), submissions],
+        sensors=[*build_sensors(), build_document_sensor(), build_indicator_sensor(), submissions],
         resources={"services": services, LAKE_IO: LakeIOManager(services=services), **(resources or {})},
         # A process per step costs two to four times the CPU of the steps themselves.
         executor=dg.in_process_executor,

@@ -43,3 +43,13 @@ _ROWS: tuple[Indicator, ...] = (
 )
 
 INDICATORS: dict[str, Indicator] = {indicator.name: indicator for indicator in _ROWS}
+
+_COMPUTED_ONLY: tuple[Indicator, ...] = (
+    Indicator("ATR", (("time_period", "14"),), ("ATR",), price="hlc"),
+    Indicator("OBV", (), ("OBV",)),
+    # A day's own average needs its trades; over several days the bars' typical prices stand for them.
+    Indicator("VWAP", (("time_period", "20"),), ("VWAP",), price="hlc3"),
+)
+
+COMPUTED: dict[str, Indicator] = INDICATORS | {indicator.name: indicator for indicator in _COMPUTED_ONLY}
+"""What we compute ourselves: all that is fetched, and what daily bars give beside it."""

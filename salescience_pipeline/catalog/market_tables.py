@@ -171,6 +171,17 @@ MARKET_TABLES: tuple[Table, ...] = (
         sort_by=("ticker", "as_of_date"),
     ),
     Table(
+        TableName("core_salescience__technical_indicators"),
+        "Computed technical indicators",
+        "One row per ticker, indicator, parameters, day and line of the indicator, computed from the stored prices as "
+        "adjusted for splits and dividends. Provenance is that of the day's price.",
+        ("ticker", "indicator", "params_key", "interval", "ts_date", "series", "value"),
+        ("source", "ticker", "indicator", "params_key", "interval", "ts_date", "series"),
+        "indicators",
+        required=("value",),
+        sort_by=("ticker", "indicator", "params_key", "ts_date"),
+    ),
+    Table(
         TableName("core_alphavantage__technical_indicators"),
         "Alpha Vantage technical indicators",
         "One row per ticker, indicator, parameters, day and line of the indicator.",

@@ -16,6 +16,7 @@ from salescience_pipeline.catalog.jobs import JOBS, SOURCE_JOBS
 from salescience_pipeline.definitions import build_defs
 from salescience_pipeline.orchestration.failures import MAX_RETRIES_TAG
 from salescience_pipeline.orchestration.schedules import request_of
+from salescience_pipeline.orchestration.sensors import partition_tags
 from salescience_pipeline_tests.test_acquisition.runs import NEWEST, TIINGO_DAILY, fault, requests_seen
 from salescience_pipeline_tests.test_orchestration.conftest import Runner, failure_of
 
@@ -200,3 +201,23 @@ def test_every_job_can_be_started_from_the_ui_as_it_stands() -> None:
         made = definitions.resolve_job_def(job.dagster_name)
         assert made.description == job.description
         assert dg.validate_run_config(made) is not None
+
+
+def test_indicators_are_computed_for_a_range_of_tickers_in_one_run(runner: Runner, sandbox: Sandbox) -> None:
+    names = ["ALDRN", "CALDQ", "ZZZZZ"]
+    runner.add_tickers(names)
+    assert _start(runner, "backfill", dataset="core_tiingo__eod_prices_history", tickers=names[:2]).success
+    sent = requests_seen(sandbox)
+    job = runner.defs.resolve_implicit_global_asset_job_def()
+    result = job.execute_in_process(
+        instance=runner.instance,
+        asset_selection=[dg.AssetKey("core_salescience__technical_indicators")],
+        tags=partition_tags("ALDRN", "ZZZZZ"),
+        run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+    )
+    assert result.success
+    assert requests_seen(sandbox) == sent, "nobody is asked"
+    assert runner.materialized("core_salescience__technical_indicators") == set(names)
+    checks = {check.check_name: check for check in result.get_asset_check_evaluations()}
+    assert checks["keys_are_unique"].passed
+    assert checks["every_ticker_has_prices"].metadata["found"].value == "ZZZZZ"
