@@ -11,9 +11,10 @@ from html import escape
 
 from salescience_pipeline.catalog.datasets import DATASETS, shared_tables, writers_of
 from salescience_pipeline.catalog.providers import PROVIDERS
+from salescience_pipeline.catalog.tables import TABLES
 
 _ROW, _BOX_HEIGHT, _TOP, _CHAR = 34, 24, 46, 6.7
-_COLUMNS = ("provider", "asset that fetches", "table with two writers", "mart")
+_COLUMNS = ("provider", "asset that fetches", "table above them", "mart")
 _LEFT = (16, 170, 470, 712)
 _FILL = {
     "sec": "#e8f0fe",
@@ -46,16 +47,19 @@ def edges_of_marts(models: Mapping[str, str]) -> dict[str, set[str]]:
 def asset_graph(models: Mapping[str, str]) -> str:
     """The picture: providers, assets, shared tables and marts from left to right."""
     marts = edges_of_marts(models)
+    documents = [str(name) for name in TABLES if name.startswith("doc_")]
     assets = [key for dataset in DATASETS.values() for key in dataset.outputs]
     columns: tuple[list[str], ...] = (
         [row.id for row in PROVIDERS.values()],
         assets,
-        [str(name) for name in shared_tables()],
+        [*map(str, shared_tables()), *documents],
         list(marts),
     )
+    edges_of_documents = [("core_sec__documents", table) for table in documents]
     provider_of = {key: dataset.provider for dataset in DATASETS.values() for key in dataset.outputs}
     edges = [(provider, asset) for asset, provider in provider_of.items()]
     edges += [(writer, table) for table in shared_tables() for writer in writers_of(table)]
+    edges += edges_of_documents
     edges += [(parent, mart) for mart, parents in marts.items() for parent in sorted(parents)]
     tallest = max(len(column) for column in columns)
     place: dict[str, tuple[float, float, float]] = {}
