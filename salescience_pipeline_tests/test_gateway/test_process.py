@@ -1,0 +1,189 @@
+"""The gateway as a process: the documented commands, what it must not import, slow clients, and how little it holds."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+from salescience_pipeline.acquisition.services import Services
+from salescience_pipeline.clients.model import AnswerClass, Attempt, Body, PlannedRequest, Subject
+from salescience_pipeline.gateway.middleware import Envelope
+from salescience_pipeline.identifiers import OrganizationId, RequestId
+from salescience_pipeline.ledger.job_model import Content, NewJob, PlannedSource
+from salescience_pipeline.ledger.job_rules import SourceStatus
+from salescience_pipeline.settings import Settings
+from salescience_pipeline_tests.test_gateway.serving import served
+
+_PROJECT = Path(__file__).resolve().parents[2]
+_MAIN = "from salescience_pipeline.cli import main; main()"
+
+
+def _environment(home: Path, **more: str) -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("SALESCIENCE_", "DAGSTER_"))}
+    return kept | {"SALESCIENCE_HOME": str(home)} | more
+
+
+def _salescience(home: Path, *words: str, **more: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", _MAIN, *words], cwd=_PROJECT, env=_environment(home, **more), capture_output=True, text=True,
+        timeout=120, check=False,
+    )  # fmt: skip
+
+
+@contextmanager
+def _running(command: list[str], home: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """A gateway process and its origin, read from what uvicorn says."""
+    process = subprocess.Popen(
+        command, cwd=_PROJECT, env=_environment(home), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stderr is not None
+    try:
+        for line in process.stderr:
+            if found := re.search(r"running on (http://[0-9.:]+)", line):
+                break
+        else:
+            raise AssertionError("the gateway ended while it was starting")
+        # Somebody must read on, or the process would wait for it.
+        rest = threading.Thread(target=process.stderr.read)
+        rest.start()
+        yield process, found[1]
+    finally:
+        process.terminate()
+        process.wait(timeout=30)
+        rest.join()
+        process.stderr.close()
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        [sys.executable, "-c", _MAIN, "gateway", "--port", "0"],
+        [sys.executable, "-m", "uvicorn", "salescience_pipeline.gateway:app", "--host", "127.0.0.1", "--port", "0"],
+    ],
+    ids=["salescience gateway", "uvicorn"],
+)
+def test_000_20_and_002_20_the_documented_commands_serve(tmp_path: Path, command: list[str]) -> None:
+    with _running(command, tmp_path) as (process, url):
+        assert httpx.get(f"{url}/health").json()["status"] == "healthy"
+        assert httpx.get(f"{url}/docs").status_code == 200
+        paths = set(httpx.get(f"{url}/openapi.json").json()["paths"])
+        assert paths >= {
+            "/submit", "/status/{job_id}", "/results/{job_id}", "/health", "/status", "/manual/trigger-job", "/api/orchestrate",
+            "/api/orchestrate/direct", "/api/tasks", "/api/tasks/{task_id}", "/", "/api/enrich", "/api/publish",
+            "/health/status", "/health/status/{service}", "/finnhub/quote-portfolio",
+        }  # fmt: skip
+        process.terminate()
+        assert process.wait(timeout=30) in (0, -15, 143)
+
+
+def test_001_34_the_gateway_imports_no_dagster_and_no_arrow_to_answer(tmp_path: Path) -> None:
+    program = (
+        "import sys; from salescience_pipeline.gateway.app import create_app;"
+        " from salescience_pipeline.settings import Settings; create_app(Settings()).openapi();"
+        " print([name for name in ('dagster', 'pandas', 'deltalake', 'duckdb', 'lxml') if name in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=_PROJECT,
+        env=_environment(tmp_path),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.strip() == "[]"
+
+
+def test_000_15_without_keys_it_refuses_to_listen_elsewhere(tmp_path: Path) -> None:
+    refused = _salescience(tmp_path, "gateway", "--host", "0.0.0.0", "--port", "0")
+    assert refused.returncode == 2
+    assert "SALESCIENCE_GATEWAY_AUTH=api_key" in refused.stderr
+    everybody = _salescience(tmp_path, "gateway", "--port", "0", SALESCIENCE_GATEWAY_ORIGINS='["*"]')
+    assert everybody.returncode == 2
+    assert "refused" in everybody.stderr
+
+
+def test_keys_and_audit_from_the_command_line(tmp_path: Path) -> None:
+    made = json.loads(_salescience(tmp_path, "keys", "create", "--org", "acme", "--scopes", "admin", "--json").stdout)
+    listed = _salescience(tmp_path, "keys", "list", "--json").stdout
+    assert json.loads(listed)[0]["key_id"] == made["key_id"]
+    assert made["key"] not in listed
+    assert _salescience(tmp_path, "keys", "revoke", made["key_id"]).returncode == 0
+    again = _salescience(tmp_path, "keys", "revoke", made["key_id"])
+    assert (again.returncode, "no key" in again.stderr) == (2, True)
+    assert _salescience(tmp_path, "audit", "verify", "--json").stdout.strip() == "[]"
+    cut = _salescience(tmp_path, "audit", "verify", "--head", f"acme={'0' * 63}1", "--json")
+    assert cut.returncode == 1
+
+
+def test_threat_15_a_client_that_sends_slowly_is_let_go(tmp_path: Path) -> None:
+    from salescience_pipeline.gateway.app import create_app
+
+    app = create_app(Settings(home=tmp_path))
+    with served(Envelope(app, body_seconds=0.2)) as url:
+        host, port = httpx.URL(url).host, httpx.URL(url).port
+        with socket.create_connection((host, port or 80), timeout=10) as raw:
+            raw.sendall(b"POST /submit HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 100\r\n\r\n{")
+            said = raw.recv(4_096)
+    assert b" 408 " in said.splitlines()[0]
+    assert b"body_too_slow" in said
+
+
+def test_000_10_a_filing_of_50_mb_is_streamed(tmp_path: Path) -> None:
+    import datetime as dt
+
+    settings = Settings(home=tmp_path)
+    # Hard to compress, so that the stored blob is large too, and with characters that JSON has to escape.
+    data = (os.urandom(1 << 20).hex() + '"\n<p>').encode() * 25
+    size = len(data)
+    assert size > 50_000_000
+    with Services(settings) as services:
+        request = PlannedRequest("sec", "document", "www", "/x.htm", Subject("a"), immutable=True, expect="html")
+        attempt = Attempt(
+            RequestId.new(),
+            request,
+            AnswerClass.OK,
+            1,
+            dt.datetime.now(dt.UTC),
+            1.0,
+            200,
+            body=Body(data),
+            complete=True,
+        )
+        ref = services.archive.put(attempt, "run", None)
+        content = Content(ref.sha256, "html", size)
+        source = PlannedSource("AAPL:SEC:0", "sec", "AAPL", 0, SourceStatus.SUCCESS, content)
+        job = NewJob("123e4567-e89b-42d3-a456-426614174000", "submit", "submit", {}, [source], "request-1")
+        services.ledger.jobs.create(OrganizationId("acme"), [job], actor="t", max_open=9)
+    command = [sys.executable, "-c", _MAIN, "gateway", "--port", "0"]
+    with _running(command, tmp_path) as (process, url), httpx.Client(base_url=url, timeout=60) as client:
+        params = {"organization_id": "acme"}
+        # The lake's libraries are loaded by the first content of any size; they are no part of the stream.
+        one = client.get(f"/results/{job.job_id}/AAPL:SEC:0", params=params, headers={"Range": "bytes=0-9"})
+        assert one.content == data[:10]
+        for path in (f"/results/{job.job_id}/AAPL:SEC:0", f"/results/{job.job_id}"):
+            Path(f"/proc/{process.pid}/clear_refs").write_text("5")
+            before = _peak(process.pid)
+            got = 0
+            with client.stream("GET", path, params=params) as answer:
+                for piece in answer.iter_bytes():
+                    got += len(piece)
+            assert got >= size
+            assert _peak(process.pid) - before < 64_000_000, path
+
+
+def _peak(pid: int) -> int:
+    """The most resident memory of a process since its mark was cleared, in bytes."""
+    found = re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text())
+    assert found is not None
+    return int(found[1]) * 1_024
