@@ -210,7 +210,8 @@ class _Filler:
         if special is not None:
             return self._special(str(special), schema)
         numeric = bool({"number", "integer"} & set(_types(schema)))
-        fact = self.figures.fact(schema.get("x-concepts", ()), numeric=True if numeric else None)
+        longest = self.schema.get("x-period") == "year to date"
+        fact = self.figures.fact(schema.get("x-concepts", ()), numeric=True if numeric else None, year_to_date=longest)
         if fact is not None:
             return self.figures.of_fact(fact)
         if "x-pattern" in schema:
@@ -218,7 +219,9 @@ class _Filler:
         if schema.get("x-labels"):
             patterns = tuple(re.compile(label) for label in schema["x-labels"])
             if self._statement is not None:
-                row = self.figures.row(self._statement[0], patterns, scaled=not schema.get("x-unscaled"))
+                row = self.figures.row(
+                    self._statement[0], patterns, scaled=not schema.get("x-unscaled"), cents=bool(schema.get("x-cents"))
+                )
                 if row is not None:
                     return Leaf(row.value, min(row.confidence, self._statement[1]), row.method, row.citations)
             return NOTHING

@@ -26,6 +26,7 @@ _QUARTER_MIN, _YEAR_MAX = 60, 400
 """Days: durations of a report's period."""
 _YEAR = re.compile(r"\b((?:19|20)[0-9]{2})\b")
 _TEXT_MAX = 2000
+_CENTS = re.compile(r"\.[0-9]{2,}\D*$")
 _SURELY_UNITS = 10_000_000
 """A larger figure is printed in single dollars; companies in thousands of millions do not exist."""
 _KEY_VALUE = re.compile(r"\s*([A-Z][^:\n]{1,60}):\s*(\S.{0,300})")
@@ -91,10 +92,15 @@ class Figures:
         kinds = self.facts_by_name.get("DocumentType")
         return kinds is not None and kinds[0].value.strip().upper().startswith(("10-K", "20-F", "40-F"))
 
-    def fact(self, concepts: Iterable[str], *, numeric: bool | None = None) -> Fact | None:
+    def fact(self, concepts: Iterable[str], *, numeric: bool | None = None, year_to_date: bool = False) -> Fact | None:
         """The fact of the report's own period without dimensions, of the first concept that has one.
 
         An annual report is about its longest duration, a quarterly one about its shortest of at least two months.
+
+        Args:
+            concepts: local names, best first.
+            numeric: whether only numbers, or only texts, are wanted.
+            year_to_date: whether the longest duration is wanted in any case.
         """
         for concept in concepts:
             facts = [fact for fact in self.facts_by_name.get(concept, ()) if numeric is None or fact.numeric == numeric]
@@ -104,7 +110,7 @@ class Figures:
             at_end = [fact for fact in plain if (fact.context.end or "")[:10] == self.period_end]
             durations = [fact for fact in at_end if _QUARTER_MIN <= _days(fact) <= _YEAR_MAX]
             if durations:
-                return max(durations, key=_days) if self.is_annual else min(durations, key=_days)
+                return (max if self.is_annual or year_to_date else min)(durations, key=_days)
             if at_end:
                 return at_end[0]
             # Cover pages count shares on a later day; texts are about whatever day.
@@ -170,8 +176,13 @@ class Figures:
                 best, most = table, weight
         return (best, 0.75 if 2 * most >= len(labels) else 0.55) if best is not None else None
 
-    def row(self, table: Table, patterns: Sequence[re.Pattern[str]], *, scaled: bool = True) -> Leaf | None:
-        """The value of the current period in the first row that a pattern fits, multiplied as the table says."""
+    def row(
+        self, table: Table, patterns: Sequence[re.Pattern[str]], *, scaled: bool = True, cents: bool = False
+    ) -> Leaf | None:
+        """The value of the current period in the first row that a pattern fits, multiplied as the table says.
+
+        With ``cents`` only an amount that is printed to the cent counts.
+        """
         rows = next(rows for other, rows in self.labelled_rows if other is table)
         column = self._current_column(table)
         for pattern in patterns:
@@ -179,7 +190,7 @@ class Figures:
                 if not pattern.match(label):
                     continue
                 cell = next((cell for cell in values if column is not None and cell.col == column), values[0])
-                if cell.value is None:
+                if cell.value is None or (cents and not _CENTS.search(cell.text)):
                     continue
                 scaled = scaled and "per share" not in label
                 scale = table.scale if scaled and table.scale is not None else 1

@@ -2,7 +2,8 @@
 
 Beside the words of JSON Schema a property may say where it is to be found: ``x-concepts`` the local names of XBRL concepts,
 best first (US GAAP, IFRS and dei share one list); ``x-labels`` patterns over the label of a table row in lower case with
-single blanks for everything but letters and digits; ``x-rows`` the kind of list that an array is made of.
+single blanks for everything but letters and digits; ``x-rows`` the kind of list that an array is made of; ``x-period`` of
+a whole schema that its figures run from the start of the year, as cash flow statements do.
 """
 
 from __future__ import annotations
@@ -16,6 +17,11 @@ from salescience_pipeline.documents.extract_model import InvalidSchema
 def _number(concepts: str, *labels: str, per_share: bool = False) -> dict[str, Any]:
     found: dict[str, Any] = {"type": ["number", "null"], "x-concepts": concepts.split(), "x-labels": list(labels)}
     return found | {"x-unscaled": True} if per_share else found
+
+
+def _per_share(concepts: str, *labels: str) -> dict[str, Any]:
+    """An amount per share: never scaled, and printed to the cent, which tells it from the number of shares."""
+    return _number(concepts, *labels, per_share=True) | {"x-cents": True}
 
 
 def _text(concepts: str = "", **more: Any) -> dict[str, Any]:
@@ -76,21 +82,20 @@ INCOME_STATEMENT = _object(
         ),
         "net_income": _number(
             "NetIncomeLoss ProfitLoss NetIncomeLossAvailableToCommonStockholdersBasic",
+            r"net (?:income|loss|earnings).* attributable to (?!.*non ?controlling)",
             r"net (?:income|loss|earnings)(?: loss)?$",
             r"net (?:income|loss|earnings)",
         ),
-        "eps_basic": _number(
+        "eps_basic": _per_share(
             "EarningsPerShareBasic EarningsPerShareBasicAndDiluted BasicEarningsLossPerShare",
             r"basic",
             r"(?:net )?(?:income|loss|earnings).* per .*share.*basic",
             r"(?:net )?(?:income|loss|earnings).* per .*share",
-            per_share=True,
         ),
-        "eps_diluted": _number(
+        "eps_diluted": _per_share(
             "EarningsPerShareDiluted EarningsPerShareBasicAndDiluted DilutedEarningsLossPerShare",
             r"diluted",
             r"(?:net )?(?:income|loss|earnings).* per .*share.*dilut",
-            per_share=True,
         ),
     },
 )
@@ -112,7 +117,7 @@ BALANCE_SHEET = _object(
         "property_plant_equipment": _number(
             "PropertyPlantAndEquipmentNet PropertyPlantAndEquipment "
             "PropertyPlantAndEquipmentAndFinanceLeaseRightOfUseAssetAfterAccumulatedDepreciationAndAmortization",
-            r".*property.* (?:plant|equipment).*",
+            r"(?!gross)(?!.*(?:at cost|gross$|payable)).*property.* (?:plant|equipment).*",
         ),
         "goodwill": _number("Goodwill", r"goodwill"),
         "total_assets": _number("Assets", r"total assets|total$"),
@@ -139,7 +144,7 @@ CASH_FLOW = _object(
     "Cash flow statement",
     {
         **_PERIOD,
-        "net_income": _number("NetIncomeLoss ProfitLoss", r"net (?:income|loss|earnings)"),
+        "net_income": _number("ProfitLoss NetIncomeLoss", r"net (?:income|loss|earnings)"),
         "depreciation": _number(
             "DepreciationDepletionAndAmortization DepreciationAmortizationAndAccretionNet "
             "DepreciationAndAmortization Depreciation",
@@ -173,7 +178,8 @@ CASH_FLOW = _object(
             r"(?:net )?(?:increase|decrease|change).* cash",
         ),
     },
-)
+) | {"x-period": "year to date"}
+
 
 SHARES = _object(
     "Shares",
