@@ -1,0 +1,234 @@
+"""The pages for people at / and /ui: server-rendered, without script, and as safe with a hostile headline as without.
+
+Everything that providers wrote is escaped by the templates; the content security policy forbids script and style that do not
+come from here, and there is no script here. Where API keys are needed the browser asks for one (as the password of HTTP
+Basic; the user name does not matter): pages only read, so there is no cookie and nothing to forge a request with.
+What does not belong here: what the pages say (``page_data``).
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import datetime as dt
+from collections.abc import Callable
+from importlib import resources
+from typing import Any
+from urllib.parse import quote
+
+import jinja2
+from fastapi import APIRouter, Request, Response
+from fastapi.routing import APIRoute
+from markupsafe import Markup, escape
+from starlette.routing import Match
+from starlette.types import Scope
+
+from salescience_pipeline.gateway import page_chart, page_data, results
+from salescience_pipeline.gateway.problems import Problem, not_found
+from salescience_pipeline.gateway.state import Caller, caller_of, state_of
+from salescience_pipeline.identifiers import InvalidIdentifier, Ticker
+from salescience_pipeline.ledger.organizations import Principal
+
+POLICY = (
+    "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+_STYLE = (resources.files("salescience_pipeline.gateway") / "static" / "page.css").read_text(encoding="utf-8")
+_MAX_QUERY = 100
+
+
+class BrowserRoute(APIRoute):
+    """A route that is there for browsers only: who asks for JSON at the same path gets what another router says."""
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """Match when the client takes HTML."""
+        accepts = b",".join(value for name, value in scope.get("headers", ()) if name == b"accept")
+        if self.path == "/" and b"text/html" not in accepts:
+            return Match.NONE, {}
+        return super().matches(scope)
+
+
+router = APIRouter(route_class=BrowserRoute, include_in_schema=False)
+
+
+def _marked(text: object, wanted: str) -> Markup:
+    """``text`` with every place of ``wanted`` in ``<mark>``, escaped piece by piece."""
+    shown, low, found = str(text or ""), str(text or "").lower(), wanted.lower()
+    if not found or len(low) != len(shown):
+        return escape(shown)
+    parts, at = Markup(""), 0
+    while (place := low.find(found, at)) >= 0:
+        end = place + len(found)
+        parts += escape(shown[at:place]) + Markup("<mark>{}</mark>").format(shown[place:end])
+        at = end
+    return parts + escape(shown[at:])
+
+
+def _number(value: float | None) -> str:
+    """A figure for people: thousands apart, large ones in millions or billions."""
+    if value is None:
+        return "\N{EM DASH}"
+    for size, word in ((1e12, "trillion"), (1e9, "billion"), (1e6, "million")):
+        if abs(value) >= size:
+            return f"{value / size:,.2f} {word}"
+    return f"{value:,.0f}" if float(value).is_integer() else f"{value:,.2f}"
+
+
+def _moment(value: dt.datetime | None) -> str:
+    return "\N{EM DASH}" if value is None else f"{value.astimezone(dt.UTC):%Y-%m-%d %H:%M} UTC"
+
+
+def _environment() -> jinja2.Environment:
+    made = jinja2.Environment(
+        loader=jinja2.PackageLoader("salescience_pipeline.gateway"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.filters.update(marked=_marked, number=_number, moment=_moment, path=lambda text: quote(str(text), safe=""))
+    return made
+
+
+_TEMPLATES = _environment()
+
+
+def _answer(request: Request, template: str, status: int = 200, **values: Any) -> Response:
+    state = state_of(request)
+    text = _TEMPLATES.get_template(template).render(
+        note=state.settings.provenance_note, live=state.settings.is_live, q=values.pop("q", ""), **values
+    )
+    headers = {"Content-Security-Policy": POLICY, "Cache-Control": "private, no-store", "Vary": "Accept"}
+    return Response(text, status_code=status, media_type="text/html; charset=utf-8", headers=headers)
+
+
+def _viewer(request: Request) -> Caller:
+    """Who looks: by the key that the browser sends as the password of HTTP Basic, or as any other client.
+
+    Raises:
+        Problem: as ``caller_of``.
+    """
+    scheme, _, text = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "basic":
+        return caller_of(request)
+    try:
+        key = base64.b64decode(text, validate=True).decode().partition(":")[2]
+    except (binascii.Error, UnicodeDecodeError):
+        key = ""
+    state = state_of(request)
+    principal = state.principal_of(key) if 0 < len(key) <= 200 else None
+    if principal is None:
+        raise Problem(401, "key_invalid", "The API key does not work.")
+    return Caller(state, principal, str(request.state.request_id))
+
+
+def _page(request: Request, scope: str, make: Callable[[Caller, Principal], Response]) -> Response:
+    """The page for who may see it, and a page that says why not for everybody else."""
+    try:
+        caller = _viewer(request)
+        organization = request.query_params.get("organization_id") or None
+        return make(caller, caller.acting(scope, organization))
+    except InvalidIdentifier:
+        problem = not_found()
+    except Problem as error:
+        problem = error
+    response = _answer(request, "problem.html", problem.status, detail=problem.detail)
+    if problem.status == 401:
+        response.headers["WWW-Authenticate"] = 'Basic realm="Salescience: the API key as password", charset="UTF-8"'
+    return response
+
+
+@router.get("/ui/page.css")
+def style() -> Response:
+    """The one style sheet."""
+    return Response(_STYLE, media_type="text/css; charset=utf-8", headers={"Cache-Control": "max-age=300"})
+
+
+@router.get("/")
+@router.get("/ui")
+def home(request: Request) -> Response:
+    """Providers, datasets and companies."""
+
+    def make(caller: Caller, _principal: Principal) -> Response:
+        with page_data.market_of(caller.state) as market:
+            datasets = market.completeness() if market else []
+            return _answer(
+                request, "home.html", market=market, datasets=datasets, companies=market.companies() if market else [],
+                providers=page_data.providers(caller.state, datasets, dt.datetime.now(dt.UTC)),
+            )  # fmt: skip
+
+    return _page(request, "results:read", make)
+
+
+@router.get("/ui/search")
+def search(request: Request) -> Response:
+    """Companies and filings that have the text."""
+    text = request.query_params.get("q", "").replace("\x00", "").strip()[:_MAX_QUERY]
+
+    def make(caller: Caller, _principal: Principal) -> Response:
+        with page_data.market_of(caller.state) as market:
+            companies, filings = market.search(text) if market and text else ([], [])
+            return _answer(request, "search.html", q=text, market=market, companies=companies, filings=filings)
+
+    return _page(request, "results:read", make)
+
+
+@router.get("/ui/companies/{ticker}")
+def company(ticker: str, request: Request) -> Response:
+    """One company."""
+
+    def make(caller: Caller, principal: Principal) -> Response:
+        name = Ticker(ticker)
+        with page_data.market_of(caller.state) as market:
+            found = market.company(name) if market else None
+            if market is None or found is None:
+                raise not_found()
+            jobs = page_data.jobs_of(caller.state, principal.organization_id) if principal.may("jobs:read") else []
+            return _answer(
+                request, "company.html", **found, market=market, chart=page_chart.chart_of(found["prices"]),
+                size=(page_chart.WIDTH, page_chart.HEIGHT), results=page_data.results_by_accession(jobs),
+            )  # fmt: skip
+
+    return _page(request, "results:read", make)
+
+
+@router.get("/ui/jobs")
+def jobs(request: Request) -> Response:
+    """The organisation's newest jobs."""
+
+    def make(caller: Caller, principal: Principal) -> Response:
+        found = page_data.jobs_of(caller.state, principal.organization_id)
+        return _answer(request, "jobs.html", jobs=found, organization=principal.organization_id)
+
+    return _page(request, "jobs:read", make)
+
+
+@router.get("/ui/jobs/{job_id}")
+def job(job_id: str, request: Request) -> Response:
+    """One job with its sources; asked for with ``live=1``, the browser asks again every five seconds until it is over."""
+
+    def make(caller: Caller, principal: Principal) -> Response:
+        found = caller.state.ledger.jobs.view(principal.organization_id, job_id) if len(job_id) <= 36 else None
+        if found is None:
+            raise not_found()
+        live = request.query_params.get("live") == "1" and not found.status.is_final
+        response = _answer(
+            request, "job.html", job=found, organization=principal.organization_id, is_live_view=live,
+            content_path=page_data.content_path,
+        )  # fmt: skip
+        if live:
+            response.headers["Refresh"] = "5"
+        return response
+
+    return _page(request, "jobs:read", make)
+
+
+@router.get("/ui/jobs/{job_id}/content/{key}")
+def content(job_id: str, key: str, request: Request) -> Response:
+    """What one source brought, as GET /results gives it, for a browser that has signed in here."""
+
+    def make(caller: Caller, principal: Principal) -> Response:
+        return results.content(
+            job_id, key, request, caller, str(principal.organization_id), request.headers.get("range")
+        )
+
+    return _page(request, "results:content", make)
