@@ -18,6 +18,7 @@ from salescience_pipeline.gateway import (
     health,
     jobs,
     operations,
+    pages,
     problems,
     proxy,
     query,
@@ -81,7 +82,7 @@ def create_app(settings: Settings) -> FastAPI:
     )
     app.state.gateway = state
     problems.install(app)
-    for module in (submit, jobs, results, triggers, query):
+    for module in (submit, jobs, results, triggers, query, pages):
         app.include_router(module.router)
     app.include_router(health.build_router(state, upstreams, monitor))
     app.include_router(operations.build_router(state, upstreams))
