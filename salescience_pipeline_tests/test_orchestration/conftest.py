@@ -9,6 +9,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
+from salescience_pipeline.catalog.datasets import DATASETS
 from salescience_pipeline.definitions import build_defs
 from salescience_pipeline.orchestration.resources import ServicesResource
 from salescience_pipeline.orchestration.sensors import partition_tags
@@ -41,7 +42,7 @@ class Runner:
         """Run ``job`` for a partition or a range of them; ``config`` goes to each of its datasets."""
         definition = self.defs.resolve_job_def(job)
         tags: Mapping[str, str] = partition_tags(first, last or first) if first is not None else {}
-        ops = {node.name: {"config": config} for node in definition.nodes} if config else {}
+        ops = {node.name: {"config": config} for node in definition.nodes if node.name in DATASETS} if config else {}
         loggers = {"console": {"config": {"log_level": "CRITICAL"}}}
         return definition.execute_in_process(
             instance=self.instance, tags=tags, run_config={"ops": ops, "loggers": loggers}, raise_on_error=False
