@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from salescience_pipeline.catalog.datasets import DATASETS
 from salescience_pipeline.catalog.providers import PROVIDERS
 from salescience_pipeline.identifiers import OrganizationId, Ticker
 from salescience_pipeline.ledger.job_model import JobView
@@ -95,6 +94,8 @@ class Market:
 
     def completeness(self) -> list[Row]:
         """Per dataset of the catalogue: subjects by status, and when it was last looked at."""
+        from salescience_pipeline.catalog.datasets import DATASETS  # noqa: PLC0415 - brings Arrow, when first needed
+
         sql = """
             select dataset, sum(subjects) as subjects, sum(row_count) as row_count, max(last_date) as last_date,
                 max(checked_at) as checked_at,

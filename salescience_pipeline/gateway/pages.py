@@ -12,11 +12,11 @@ import base64
 import binascii
 import datetime as dt
 from collections.abc import Callable
+from functools import cache
 from importlib import resources
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-import jinja2
 from fastapi import APIRouter, Request, Response
 from fastapi.routing import APIRoute
 from markupsafe import Markup, escape
@@ -28,6 +28,9 @@ from salescience_pipeline.gateway.problems import Problem, not_found
 from salescience_pipeline.gateway.state import Caller, caller_of, state_of
 from salescience_pipeline.identifiers import InvalidIdentifier, Ticker
 from salescience_pipeline.ledger.organizations import Principal
+
+if TYPE_CHECKING:
+    import jinja2
 
 POLICY = (
     "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
@@ -77,7 +80,10 @@ def _moment(value: dt.datetime | None) -> str:
     return "\N{EM DASH}" if value is None else f"{value.astimezone(dt.UTC):%Y-%m-%d %H:%M} UTC"
 
 
-def _environment() -> jinja2.Environment:
+@cache
+def _templates() -> jinja2.Environment:
+    import jinja2  # noqa: PLC0415 - the gateway answers programs before the first page is asked for
+
     made = jinja2.Environment(
         loader=jinja2.PackageLoader("salescience_pipeline.gateway"),
         autoescape=True,
@@ -89,13 +95,12 @@ def _environment() -> jinja2.Environment:
     return made
 
 
-_TEMPLATES = _environment()
-
-
 def _answer(request: Request, template: str, status: int = 200, **values: Any) -> Response:
     state = state_of(request)
-    text = _TEMPLATES.get_template(template).render(
-        note=state.settings.provenance_note, live=state.settings.is_live, q=values.pop("q", ""), **values
+    text = (
+        _templates()
+        .get_template(template)
+        .render(note=state.settings.provenance_note, live=state.settings.is_live, q=values.pop("q", ""), **values)
     )
     headers = {"Content-Security-Policy": POLICY, "Cache-Control": "private, no-store", "Vary": "Accept"}
     return Response(text, status_code=status, media_type="text/html; charset=utf-8", headers=headers)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -314,6 +316,15 @@ def test_003_31_real_data_links_to_its_source(tmp_path: Path) -> None:
         assert page.xpath("//section[@aria-labelledby='filings']//a/@href") == ["https://www.sec.gov/x"]
         assert page.xpath("//section[@aria-labelledby='news']//a/@href") == ['https://news.example/?a="><b>']
         assert page.xpath("//*[@role='note']") == []
+
+
+def test_the_gateway_starts_without_what_only_pages_and_questions_need() -> None:
+    program = (
+        "import sys; from salescience_pipeline.gateway import pages, query; "
+        "print(sorted({'duckdb', 'pyarrow', 'pandas', 'jinja2', 'dagster'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
 
 
 def test_a_chart_stays_inside_its_box() -> None:
