@@ -71,6 +71,7 @@ MARTS = [
     "mart_documents__sections",
     "mart_earnings__calendar",
     "mart_filings__filings",
+    "mart_fundamentals__benchmark",
     "mart_fundamentals__facts",
     "mart_fundamentals__metrics",
     "mart_fundamentals__statements",
