@@ -54,7 +54,7 @@ class Settings(BaseSettings):
     )
     database_url: SecretStr | None = Field(
         None,
-        validation_alias=AliasChoices("SALESCIENCE_DATABASE_URL", "SALESCIENCE_DB_URL", "database_url"),
+        validation_alias=AliasChoices("SALESCIENCE_DATABASE_URL", "SALESCIENCE_DB_URL", "DATABASE_URL", "database_url"),
         description="The service database (ledger); SQLite beside the lake by default, or a PostgreSQL URL.",
     )
     edgar_contact: str | None = Field(

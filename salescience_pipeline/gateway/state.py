@@ -10,7 +10,7 @@ import threading
 import time
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import Depends, Request
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from salescience_pipeline.acquisition.services import Services
     from salescience_pipeline.lake.results import Results
 
+_ANSWER_SECONDS, _NO_ANSWER_SECONDS = 30.0, 3.0
 LOCAL = OrganizationId("local")
 """The organisation of requests that name none, where no key is needed."""
 _REMEMBER_SECONDS = 2.0
@@ -56,6 +57,8 @@ class State:
         self._lock = threading.Lock()
         self._principals: dict[str, tuple[float, Principal]] = {}
         self._known: set[str] = set()
+        self.reading = threading.BoundedSemaphore(2)
+        self._answers: dict[object, tuple[float, Any]] = {}
 
     @cached_property
     def ledger(self) -> Ledger:
@@ -104,6 +107,20 @@ class State:
             else:
                 self._principals.pop(key, None)
         return principal
+
+    def remembered(self, key: object) -> tuple[bool, Any]:
+        """Whether the answer to ``key`` is remembered, and the answer."""
+        with self._lock:
+            until, answer = self._answers.get(key, (0.0, None))
+        return until > time.monotonic(), answer
+
+    def remember(self, key: object, answer: Any) -> None:
+        """Remember an answer of the lake for some seconds; that there is none, for less."""
+        seconds = _ANSWER_SECONDS if answer is not None else _NO_ANSWER_SECONDS
+        with self._lock:
+            if len(self._answers) > 5_000:
+                self._answers.clear()
+            self._answers[key] = (time.monotonic() + seconds, answer)
 
     def ensure(self, organization: OrganizationId) -> None:
         """Make the row of an organisation that needs no key, once per process."""

@@ -7,7 +7,7 @@ import json
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import APIRouter, Header, Query, Response
 
@@ -18,6 +18,9 @@ from salescience_pipeline.gateway.state import Calling, State
 from salescience_pipeline.identifiers import Cik, Ticker
 from salescience_pipeline.ledger.job_model import Content, NewJob, Once, PlannedSource
 from salescience_pipeline.ledger.job_rules import CHUNK_TICKERS, SourceStatus
+
+if TYPE_CHECKING:
+    from salescience_pipeline.acquisition.submissions import Found
 
 INTERACTIVE = 10
 """The priority of what a person waits for; schedules have 0, backfills -10."""
@@ -124,13 +127,11 @@ def answered(state: State, sources: Sequence[PlannedSource], n_years: int, form:
     }
     if not state.settings.root.joinpath("lake", "tables").exists() or max(map(len, tickers.values())) > CHUNK_TICKERS:
         return list(sources)
-    from salescience_pipeline.acquisition import submissions as asked  # noqa: PLC0415 - loaded after the gateway answers
-
     done: dict[str, list[PlannedSource]] = {}
     for provider, names in tickers.items():
-        if not names or not asked.is_fresh(state.services, provider, names, n_years, form):
+        found = _held(state, provider, tuple(names), n_years, form) if names else None
+        if found is None:
             continue
-        found = asked.collect(state.services, state.results, provider, names, n_years, form)
         mine = [source for source in sources if source.provider == provider]
         filled = {source.key: _filled(source, found[Ticker(source.ticker)]) for source in mine}
         if all(filled.values()):
@@ -138,7 +139,33 @@ def answered(state: State, sources: Sequence[PlannedSource], n_years: int, form:
     return [item for source in sources for item in done.get(source.key, [source])]
 
 
-def _filled(source: PlannedSource, found: Sequence[Any]) -> list[PlannedSource] | None:
+def _held(
+    state: State, provider: str, tickers: tuple[Ticker, ...], n_years: int, form: str
+) -> dict[Ticker, list[Found]] | None:
+    """What the lake holds, if all of it is fresh; remembered for seconds, while freshness is a matter of hours.
+
+    The lake is read for two requests at once at most. Who comes third goes on to a run, which finds the same.
+    """
+    key = (provider, tickers, n_years, form)
+    known: bool
+    found: dict[Ticker, list[Found]] | None
+    known, found = state.remembered(key)
+    if known:
+        return found
+    if not state.reading.acquire(blocking=False):
+        return None
+    try:
+        from salescience_pipeline.acquisition import submissions as asked  # noqa: PLC0415 - after the gateway answers
+
+        if asked.is_fresh(state.services, provider, tickers, n_years, form):
+            found = asked.collect(state.services, state.results, provider, tickers, n_years, form)
+        state.remember(key, found)
+    finally:
+        state.reading.release()
+    return found
+
+
+def _filled(source: PlannedSource, found: Sequence[Found]) -> list[PlannedSource] | None:
     """The source with what was found; None when something is missing, so that a run has to look."""
     if source.ordinal is None and source.provider == "sec":
         several = [replace(source, key=f"{source.key}:{place}", ordinal=place) for place in range(len(found))]
@@ -152,7 +179,7 @@ def _filled(source: PlannedSource, found: Sequence[Any]) -> list[PlannedSource] 
     return [
         replace(
             target, status=SourceStatus(item.status), details=item.details, error=item.error,
-            content=Content(item.sha256, item.kind, item.size) if item.sha256 else None,
+            content=Content(item.sha256, item.kind or "json", item.size) if item.sha256 else None,
         )
         for target, item in pairs
     ]  # fmt: skip

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Engine, RowMapping, func, insert, select, text
+from sqlalchemy import Connection, Engine, RowMapping, bindparam, func, insert, select, text
 
 from salescience_pipeline.identifiers import OrganizationId
 from salescience_pipeline.ledger.scoping import looking, writing
@@ -23,6 +23,14 @@ from salescience_pipeline.ledger.service_models import AuditEntry
 GENESIS = "0" * 64
 """What stands before the first entry."""
 _LOCK = 0x5A1EA
+_ENTRIES = AuditEntry.metadata.tables[AuditEntry.__tablename__]
+_INSERT = insert(_ENTRIES)
+_LAST = (
+    select(_ENTRIES.c.seq, _ENTRIES.c.hash)
+    .where(_ENTRIES.c.organization_id == bindparam("organization"))
+    .order_by(_ENTRIES.c.seq.desc())
+    .limit(1)
+)
 _FIELDS = ("organization_id", "seq", "at", "actor", "action", "target", "request_id", "detail", "prev_hash")
 
 
@@ -66,12 +74,7 @@ def append(
             text("SELECT pg_advisory_xact_lock(:space, hashtext(:organization))"),
             {"space": _LOCK, "organization": str(organization)},
         )
-    last = connection.execute(
-        select(AuditEntry.seq, AuditEntry.hash)
-        .where(AuditEntry.organization_id == str(organization))
-        .order_by(AuditEntry.seq.desc())
-        .limit(1)
-    ).first()
+    last = connection.execute(_LAST, {"organization": str(organization)}).first()
     values: dict[str, Any] = {
         "organization_id": str(organization),
         "seq": last.seq + 1 if last else 1,
@@ -84,7 +87,7 @@ def append(
         "prev_hash": last.hash if last else GENESIS,
     }
     values["hash"] = _digest(values)
-    connection.execute(insert(AuditEntry).values(**values))
+    connection.execute(_INSERT, [values])
     return str(values["hash"])
 
 

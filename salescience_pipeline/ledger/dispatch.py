@@ -64,9 +64,10 @@ class Beat:
     """By the reader's clock."""
 
 
-def fair(waiting: Sequence[Chunk], in_flight: Mapping[str, int], slots: int) -> list[Chunk]:
+def fair(waiting: Sequence[Chunk], in_flight: Mapping[str, int], slots: int, *, each: int | None = None) -> list[Chunk]:
     """Which of ``waiting`` go next: higher priority first, and within one priority in turns.
 
+    ``each`` is the most that one organisation may have in flight, so that there is always room for another.
     The turn goes to the organisation with the least in flight, so that one with 500 chunks delays another's single one
     by no more than what runs already.
     """
@@ -75,13 +76,13 @@ def fair(waiting: Sequence[Chunk], in_flight: Mapping[str, int], slots: int) -> 
     for priority in sorted({chunk.priority for chunk in waiting}, reverse=True):
         queues: dict[str, deque[Chunk]] = defaultdict(deque)
         for chunk in waiting:
-            if chunk.priority == priority:
+            if chunk.priority == priority and (each is None or flying[chunk.organization_id] < each):
                 queues[chunk.organization_id].append(chunk)
         while queues and len(chosen) < slots:
             name = min(queues, key=lambda organization: (flying[organization], organization))
             chosen.append(queues[name].popleft())
             flying[name] += 1
-            if not queues[name]:
+            if not queues[name] or (each is not None and flying[name] >= each):
                 del queues[name]
     return chosen
 
@@ -95,11 +96,12 @@ class Dispatch:
         self._jobs = Jobs(engine, clock=clock)
 
     # -- the sensor's side ------------------------------------------------------------------------------------------
-    def pick(self, *, window: int) -> list[Chunk]:
+    def pick(self, *, window: int, each: int | None = None) -> list[Chunk]:
         """Mark the next chunks as sent and return them, with those that were sent and never claimed.
 
         Args:
             window: Chunks that may be sent or running at once; what is beyond stays here, where it can be overtaken.
+            each: How many of them may be one organisation's.
         """
         now = self._clock()
         with writing(self._engine, None) as connection:
@@ -110,7 +112,7 @@ class Dispatch:
             ).all()
             in_flight = {name: count for name, count in flying}  # noqa: C416 - rows are no pairs for the type checker
             slots = max(window - sum(in_flight.values()), 0)
-            chosen = fair(self._heads(connection, slots), in_flight, slots) if slots else []
+            chosen = fair(self._heads(connection, slots), in_flight, slots, each=each) if slots else []
             keys = [chunk.run_key for chunk in chosen]
             connection.execute(update(RunChunk).where(RunChunk.run_key.in_(keys)).values(status="sent", updated_at=now))
             stale = select(RunChunk, Job.request_id, Job.user_id).join(*_job())

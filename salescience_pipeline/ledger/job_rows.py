@@ -13,7 +13,14 @@ from sqlalchemy import Connection, RowMapping, insert
 
 from salescience_pipeline.ledger.job_model import Content, Outcome, PlannedSource, SourceView
 from salescience_pipeline.ledger.job_rules import CHUNK_TICKERS, SourceStatus
-from salescience_pipeline.ledger.service_models import JobEvent, RunChunk
+from salescience_pipeline.ledger.service_models import Job, JobEvent, JobSource, RunChunk
+
+_TABLES = Job.metadata.tables
+# Statements over the plain tables, made once: a submission runs six of them, and making one costs more than running it.
+INSERT_JOB = insert(_TABLES[Job.__tablename__])
+INSERT_SOURCE = insert(_TABLES[JobSource.__tablename__])
+INSERT_EVENT = insert(_TABLES[JobEvent.__tablename__])
+INSERT_CHUNK = insert(_TABLES[RunChunk.__tablename__])
 
 
 def tell(
@@ -25,7 +32,7 @@ def tell(
             {**owner, "at": now, "kind": "job" if key is None else "source", "key": key, "status": status}
             for key, status in told
         ]
-        connection.execute(insert(JobEvent), rows)
+        connection.execute(INSERT_EVENT, rows)
 
 
 def cut_chunks(
@@ -55,7 +62,7 @@ def cut_chunks(
                 }
             )
     if rows:
-        connection.execute(insert(RunChunk), rows)
+        connection.execute(INSERT_CHUNK, rows)
 
 
 def content_values(content: Content | None) -> dict[str, Any]:

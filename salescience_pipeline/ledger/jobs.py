@@ -10,7 +10,7 @@ import datetime as dt
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Engine, RowMapping, delete, func, insert, select, update
+from sqlalchemy import Connection, Engine, RowMapping, bindparam, delete, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from salescience_pipeline.identifiers import OrganizationId
@@ -26,14 +26,27 @@ from salescience_pipeline.ledger.job_model import (
     Outcome,
     TooManyOpenJobs,
 )
-from salescience_pipeline.ledger.job_rows import cut_chunks, outcome_values, source_values, source_view, tell
+from salescience_pipeline.ledger.job_rows import (
+    INSERT_JOB,
+    INSERT_SOURCE,
+    cut_chunks,
+    outcome_values,
+    source_values,
+    source_view,
+    tell,
+)
 from salescience_pipeline.ledger.job_rules import NEXT, JobStatus, SourceStatus, job_status
 from salescience_pipeline.ledger.scoping import looking, writing
 from salescience_pipeline.ledger.service_models import IdempotencyKey, Job, JobEvent, JobSource, RunChunk
 
 KEY_LIFETIME = dt.timedelta(hours=24)
 """How long an idempotency key is remembered."""
-_OPEN = (JobStatus.PENDING.value, JobStatus.PROCESSING.value)
+_JOBS = Job.metadata.tables[Job.__tablename__]
+_COUNT_OPEN = (
+    select(func.count())
+    .select_from(_JOBS)
+    .where(_JOBS.c.organization_id == bindparam("organization"), _JOBS.c.status.in_(["pending", "processing"]))
+)
 
 
 def utc_now() -> dt.datetime:
@@ -102,10 +115,7 @@ class Jobs:
 
     @staticmethod
     def _open_jobs(connection: Connection, organization: OrganizationId) -> int:
-        query = (
-            select(func.count()).select_from(Job).where(Job.organization_id == str(organization), Job.status.in_(_OPEN))
-        )
-        return connection.scalar(query) or 0
+        return connection.scalar(_COUNT_OPEN, {"organization": str(organization)}) or 0
 
     @staticmethod
     def _insert(
@@ -113,14 +123,14 @@ class Jobs:
     ) -> None:
         status = job_status(source.status for source in job.sources)
         owner = {"organization_id": str(organization), "job_id": job.job_id}
-        connection.execute(
-            insert(Job).values(
-                **owner, kind=job.kind, name=job.name, request=dict(job.request), status=status.value,
-                priority=job.priority, request_id=job.request_id, user_id=job.user_id, created_at=now, updated_at=now,
-            )
-        )  # fmt: skip
+        row = {
+            **owner, "kind": job.kind, "name": job.name, "request": dict(job.request), "status": status.value,
+            "priority": job.priority, "request_id": job.request_id, "user_id": job.user_id, "created_at": now,
+            "updated_at": now,
+        }  # fmt: skip
+        connection.execute(INSERT_JOB, [row])
         rows = [{**owner, **source_values(source, now), "position": place} for place, source in enumerate(job.sources)]
-        connection.execute(insert(JobSource), rows)
+        connection.execute(INSERT_SOURCE, rows)
         tell(connection, owner, [(None, status.value)], now)
         pending = [source for source in job.sources if source.status is SourceStatus.PENDING]
         cut_chunks(connection, owner, [(source.provider, source.ticker) for source in pending], 1, job.priority, now)

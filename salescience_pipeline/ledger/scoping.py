@@ -7,10 +7,12 @@ cannot carry it into somebody else's.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from weakref import WeakKeyDictionary
 
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import Connection, Dialect, Engine, text
 
 from salescience_pipeline.identifiers import OrganizationId
 from salescience_pipeline.ledger.engine import reading
@@ -20,10 +22,26 @@ EVERYBODY = "*"
 _SET = text("SELECT set_config('salescience.organization', :organization, true)")
 
 
+_turns: WeakKeyDictionary[Dialect, threading.Lock] = WeakKeyDictionary()
+_turns_lock = threading.Lock()
+
+
+def _turn(engine: Engine) -> AbstractContextManager[object]:
+    """On SQLite, the turn of this thread among those of its process.
+
+    A file has one writer. Who finds it busy is told to sleep by SQLite, up to a tenth of a second at a time; a lock wakes
+    the next thread at once. Between processes SQLite's own waiting remains.
+    """
+    if engine.dialect.name != "sqlite":
+        return nullcontext()
+    with _turns_lock:
+        return _turns.setdefault(engine.dialect, threading.Lock())
+
+
 @contextmanager
 def writing(engine: Engine, organization: OrganizationId | None) -> Iterator[Connection]:
     """A transaction that writes; ``None`` for housekeeping across organisations."""
-    with engine.begin() as connection:
+    with _turn(engine), engine.begin() as connection:
         _enter(connection, organization)
         yield connection
 

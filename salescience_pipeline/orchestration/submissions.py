@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     from salescience_pipeline.ledger.ledger import Ledger
 
 JOB = "submission"
-WINDOW = 8
-"""Chunks that are with Dagster at once: what is beyond waits in the ledger, where another organisation can overtake it."""
+WINDOW, EACH = 8, 4
+"""Chunks that are with Dagster at once, and how many of them may be one organisation's: what is beyond waits in the ledger,
+where another can overtake it. Dagster runs two of an organisation at a time; two more wait beside them."""
 RUN_KEY_TAG = "salescience/run_key"
 _REMEMBERED = dt.timedelta(days=1)
 
@@ -86,7 +87,7 @@ def submissions(context: dg.SensorEvaluationContext, services: ServicesResource)
     refuse_other_world(context.instance, settings)
     ledger = _ledger(settings.ledger_url, os.getpid())
     died = reap(context.instance, ledger)
-    chunks = ledger.dispatch.pick(window=WINDOW)
+    chunks = ledger.dispatch.pick(window=WINDOW, each=EACH)
     if not chunks:
         return dg.SkipReason(f"Nothing is waiting; {died} chunks of dead runs were taken back.")
     return dg.SensorResult(

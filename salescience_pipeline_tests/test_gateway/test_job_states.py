@@ -60,6 +60,13 @@ def test_003_36_one_chunk_of_b_starts_behind_500_of_a() -> None:
     assert "b-0" in [chunk.run_key for chunk in fair(waiting, {}, 2)]
 
 
+def test_003_36_one_organisation_never_takes_all_the_room() -> None:
+    waiting = [_chunk("a", number) for number in range(500)]
+    assert len(fair(waiting, {}, 8, each=4)) == 4
+    assert fair(waiting, {"a": 4}, 4, each=4) == []
+    assert [chunk.run_key for chunk in fair([*waiting, _chunk("b", 0)], {"a": 4}, 4, each=4)] == ["b-0"]
+
+
 def test_003_25_interactive_goes_before_background() -> None:
     waiting = [*(_chunk("a", number, -20) for number in range(100)), _chunk("a", 100, 10)]
     assert [chunk.run_key for chunk in fair(waiting, {"a": 3}, 1)] == ["a-100"]

@@ -66,6 +66,9 @@ def _fill(connection: duckdb.DuckDBPyConnection) -> None:
             [_EVIL, _EVIL, ticker],
         )
     insert(
+        "insert into mart_companies__companies (ticker, cik, name, is_current) values ('AAAA', '7', 'Nobody follows', true)"
+    )
+    insert(
         "insert into mart_operations__completeness (dataset, status, subjects, row_count, checked_at) values "
         "('core_sec__company_tickers', 'complete', 3, 10, now()), ('core_sec__company_tickers', 'missing', 1, 0, now())"
     )
@@ -184,6 +187,7 @@ def test_003_31_providers_with_gate_quota_and_freshness(client: httpx.Client, le
     # What was used on an earlier day is not today's.
     assert re.search(r"\b0 of [\d,]+ per day", lines["Tiingo"])
     assert "never asked" in lines["Yahoo Finance"]
+    assert page.xpath("//ul[@class='cards']//strong/text()") == ["AAPL", "EVIL", "AAAA"]
     assert "3 of 4" in page.xpath("string(//section[@aria-labelledby='datasets'])")
 
 
