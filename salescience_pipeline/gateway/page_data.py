@@ -54,6 +54,10 @@ _EARNINGS = """
 select quarter, report_date, eps_estimate, eps_actual, is_reported from mart_earnings__calendar
 where ticker = ? order by report_date desc limit 6
 """
+_COMPANIES = """
+select ticker, name, exchange, sector from mart_companies__companies where is_current
+order by ticker in (select ticker from mart_prices__daily) desc, ticker limit 60
+"""
 _COMPANIES_FOUND = """
 select ticker, name, exchange, sector, cik from mart_companies__companies
 where is_current and (starts_with(ticker, upper($q)) or contains(lower(name), lower($q)) or ltrim(cik, '0') = ltrim($q, '0'))
@@ -86,11 +90,8 @@ class Market:
         return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
     def companies(self) -> list[Row]:
-        """The first companies by ticker, those with prices first."""
-        return self._rows(
-            "mart_companies__companies",
-            "select ticker, name, exchange, sector from mart_companies__companies where is_current order by ticker limit 60",
-        )
+        """The first companies by ticker; those with prices, which somebody follows, stand before the rest of the market."""
+        return self._rows("mart_companies__companies", _COMPANIES)
 
     def completeness(self) -> list[Row]:
         """Per dataset of the catalogue: subjects by status, and when it was last looked at."""
