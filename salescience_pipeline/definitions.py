@@ -16,6 +16,12 @@ from salescience_pipeline.orchestration.document_assets import build_document_as
 from salescience_pipeline.orchestration.indicator_assets import build_indicator_asset, build_indicator_sensor
 from salescience_pipeline.orchestration.io_manager import LakeIOManager
 from salescience_pipeline.orchestration.jobs import build_jobs
+from salescience_pipeline.orchestration.quality_checks import (
+    build_quality_asset,
+    build_quality_checks,
+    build_quality_job,
+    build_quality_schedule,
+)
 from salescience_pipeline.orchestration.resources import ServicesResource
 from salescience_pipeline.orchestration.schedules import build_schedules
 from salescience_pipeline.orchestration.sensors import build_sensors
@@ -33,9 +39,10 @@ def build_defs(
     """
     services = services or ServicesResource()
     return dg.Definitions(
-        assets=[*build_assets(), build_document_assets(), build_indicator_asset()],
-        jobs=[*build_jobs(), submission],
-        schedules=build_schedules(),
+        assets=[*build_assets(), build_document_assets(), build_indicator_asset(), build_quality_asset()],
+        asset_checks=[build_quality_checks()],
+        jobs=[*build_jobs(), build_quality_job(), submission],
+        schedules=[*build_schedules(), build_quality_schedule()],
         sensors=[*build_sensors(), build_document_sensor(), build_indicator_sensor(), submissions],
         resources={"services": services, LAKE_IO: LakeIOManager(services=services), **(resources or {})},
         # A process per step costs two to four times the CPU of the steps themselves.

@@ -49,6 +49,7 @@ ACQUISITION = [
     "core_tiingo__eod_prices_history",
     "core_yahoo__company_profiles",
     "core_yahoo__eod_prices",
+    "ops_salescience__quality_findings",
 ]
 
 COMPUTED = ["core_salescience__technical_indicators"]
@@ -78,6 +79,7 @@ MARTS = [
     "mart_insiders__transactions",
     "mart_news__articles",
     "mart_operations__completeness",
+    "mart_operations__data_quality",
     "mart_prices__cross_check",
     "mart_prices__daily",
     "mart_quotes__latest",
@@ -193,7 +195,7 @@ def test_every_mart_comes_from_core_tables(acquisition: dg.Definitions, marts: d
                     todo.append(parent)
         sources = {key for key in ancestors if key.startswith(("core_", "ops_"))}
         assert sources, mart
-        assert sources <= {*ACQUISITION, "ops_salescience__completeness"}, mart
+        assert sources <= {*ACQUISITION, "ops_salescience__completeness", "ops_salescience__quality_findings"}, mart
 
 
 def test_every_mart_explains_itself(marts: dg.Definitions) -> None:
@@ -232,7 +234,7 @@ def test_every_schedule_runs_on_new_york_time_and_has_a_job(acquisition: dg.Defi
     repository = acquisition.get_repository_def()
     jobs = {job.name for job in repository.get_all_jobs()}
     wanted = {job.schedule_name(number) for job in JOBS.values() for number in range(len(job.passes))}
-    assert {schedule.name for schedule in repository.schedule_defs} == wanted
+    assert {schedule.name for schedule in repository.schedule_defs} == wanted | {"data_quality"}
     for schedule in repository.schedule_defs:
         assert schedule.execution_timezone == "America/New_York"
         assert schedule.job_name in jobs

@@ -302,6 +302,20 @@ _ROWS: tuple[Column, ...] = (
     Column("first_date", _DATE, "First day covered."),
     Column("last_date", _DATE, "Last day covered."),
     Column("checked_at", _UTC, "When completeness was last established.", "UTC"),
+    # Quality.
+    Column("check_name", _STR, "Check that found it."),
+    Column("on_date", _DATE, "Day that the finding is about; the day of the check where it is about none."),
+    Column(
+        "detail", _STR, "What the finding is about beside subject and day: a field, an indicator; empty if nothing."
+    ),
+    Column("observed", _F64, "What was found, as a number, where it is one."),
+    Column("expected", _F64, "What it was held against, as a number, where it is one."),
+    Column("sentence", _STR, "What is wrong, in a sentence."),
+    Column("provider", _STR, "Provider, as in the provider catalogue."),
+    Column("field", _STR, "Path of a field in the answers, from outside in; [] for each item of a list, {} of an object by key."),
+    Column("json_types", _LIST, "Types that the field's values had: string, number, bool, object, list; sorted."),
+    Column("null_rate", _F64, "Share of the records without a value for the field.", "ratio"),
+    Column("records", _I64, "Records that were looked at.", "rows"),
     # Requests to providers.
     Column("answer_no", _I64, "Position of the attempt in the archive's audit, in the order stored."),
     Column("request_id", _STR, "Id that follows one request through logs, run tags, provider headers and the audit."),

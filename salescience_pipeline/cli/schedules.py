@@ -35,7 +35,7 @@ def start(names: Names = None, port: Port = None, live: Live = False, corpus: Co
     """Start the schedules of all jobs, or of those named; starting one that runs changes nothing."""
     wanted = _names_of(names)
     url = _url(settings_for(live=live, corpus=corpus, home=home), port)
-    chosen = [schedule for schedule in _schedules(url) if schedule["name"] in wanted]
+    chosen = [schedule for schedule in _schedules(url) if not names or schedule["name"] in wanted]
     for schedule in chosen:
         if schedule["status"] != "RUNNING":
             _ask(url, _START, {"selector": schedule["selector"]}, "startSchedule", "ScheduleStateResult")
@@ -47,7 +47,7 @@ def stop(names: Names = None, port: Port = None, live: Live = False, corpus: Cor
     """Stop the schedules of all jobs, or of those named; runs that are under way come to their end."""
     wanted = _names_of(names)
     url = _url(settings_for(live=live, corpus=corpus, home=home), port)
-    chosen = [schedule for schedule in _schedules(url) if schedule["name"] in wanted]
+    chosen = [schedule for schedule in _schedules(url) if not names or schedule["name"] in wanted]
     for schedule in chosen:
         if schedule["status"] == "RUNNING":
             _ask(url, _STOP, {"id": schedule["id"]}, "stopRunningSchedule", "ScheduleStateResult")

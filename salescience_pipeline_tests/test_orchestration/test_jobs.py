@@ -221,3 +221,20 @@ def test_indicators_are_computed_for_a_range_of_tickers_in_one_run(runner: Runne
     checks = {check.check_name: check for check in result.get_asset_check_evaluations()}
     assert checks["keys_are_unique"].passed
     assert checks["every_ticker_has_prices"].metadata["found"].value == "ZZZZZ"
+
+
+def test_the_quality_job_shows_the_rows_that_failed(runner: Runner, services: Services) -> None:
+    services.ledger.watchlist.add("entire_watchlist", ["ALDRN"])
+    assert _start(
+        runner, "backfill", dataset=TIINGO_DAILY, tickers=["ALDRN"], first="2026-06-08", last="2026-06-08"
+    ).success
+    result = runner.run("data_quality")
+    assert result.success, "what is found warns, it fails nothing"
+    checks = {check.check_name: check for check in result.get_asset_check_evaluations()}
+    stale = checks.pop("prices_are_not_stale")
+    assert not stale.passed
+    assert stale.severity is dg.AssetCheckSeverity.WARN
+    assert "ALDRN" in str(stale.metadata["rows_that_failed"])
+    assert stale.description == "The newest price is of 2026-06-08, the last trading day was 2026-06-12."
+    assert all(check.passed for check in checks.values())
+    assert services.tables.row_count("ops_salescience__quality_findings") == 1
