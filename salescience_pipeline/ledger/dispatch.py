@@ -227,6 +227,27 @@ class Dispatch:
         job = self._jobs.view(chunk.organization_id, chunk.job_id)
         return None if job is None else (chunk, job)
 
+    def claim_next(self, done: Chunk, run_id: str) -> tuple[Chunk, JobView] | None:
+        """Another waiting chunk of the same organisation and provider for a run that is through with one.
+
+        A process takes seconds to start, a small chunk less than one to do. None when nothing waits.
+        """
+        like = (
+            RunChunk.status == "waiting",
+            RunChunk.organization_id == str(done.organization_id),
+            RunChunk.provider == done.provider,
+        )
+        query = select(RunChunk.run_key).where(*like)
+        query = query.order_by(RunChunk.priority.desc(), RunChunk.created_at, RunChunk.run_key).limit(1)
+        while True:
+            with looking(self._engine, done.organization_id) as connection:
+                run_key = connection.scalar(query)
+            if run_key is None:
+                return None
+            claimed = self.claim(run_key, run_id)
+            if claimed is not None:
+                return claimed
+
     def finish(self, run_key: str, run_id: str) -> bool:
         """The run is through with the chunk; False when it was taken away meanwhile."""
         with writing(self._engine, None) as connection:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -36,6 +37,8 @@ from salescience_pipeline.settings import SettingsError
 
 BATCH_TICKERS = 5
 """Tickers after which progress is written: a client sees it move, and a killed run loses little."""
+GOES_ON_SECONDS = 30.0
+"""How long a run looks for more of its organisation's work; then its place is free for somebody else's."""
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
@@ -59,6 +62,12 @@ class Heartbeat:
     ) -> None:
         self._stop.set()
         self._thread.join()
+
+    def turn_to(self, run_key: str) -> None:
+        """The chunk that the run works on from now on."""
+        if run_key != self._run_key:
+            self._run_key = run_key
+            self._beat()
 
     def _run(self) -> None:
         while not self._stop.wait(self._every):
@@ -86,30 +95,40 @@ def run_chunk(context: dg.OpExecutionContext, run_key: str, services: Services) 
     if claimed is None:
         context.log.info(f"Nothing to do for {run_key}: it was cancelled, finished, or given to another run.")
         return
-    chunk, job = claimed
     failed: list[str] = []
+    ends = time.monotonic() + GOES_ON_SECONDS
     with Heartbeat(ledger, context.run_id, run_key) as heart:
-        if job.kind == "trigger":
-            _run_named_job(context, services, job)
-            ledger.dispatch.finish(run_key, context.run_id)
-            return
-        for batch in _batches(parse_tickers(chunk.tickers)):
-            if not heart.wanted:
-                context.log.info("The job was cancelled; the rest is left.")
-                break
-            failed += _work(context, services, chunk, job, batch)
-            heart.done += len(batch)
-    ledger.dispatch.finish(run_key, context.run_id)
+        while claimed is not None:
+            chunk, job = claimed
+            heart.turn_to(chunk.run_key)
+            context.log.info(
+                f"Job {job.job_id}, request {job.request_id}: {chunk.provider}, {len(chunk.tickers)} tickers"
+            )
+            failed += _chunk(context, services, heart, chunk, job)
+            ledger.dispatch.finish(chunk.run_key, context.run_id)
+            claimed = ledger.dispatch.claim_next(chunk, context.run_id) if time.monotonic() < ends else None
     if failed:
         raise dg.Failure(f"{len(failed)} sources failed: {'; '.join(failed[:5])}", allow_retries=False)
 
 
-def _run_named_job(context: dg.OpExecutionContext, services: Services, job: JobView) -> None:
-    """Run one of the providers' jobs as its own Dagster job would, and settle its one source.
+def _chunk(
+    context: dg.OpExecutionContext, services: Services, heart: Heartbeat, chunk: Chunk, job: JobView
+) -> list[str]:
+    """Do one chunk; the sentences of what failed."""
+    if job.kind == "trigger":
+        return _run_named_job(context, services, job)
+    failed: list[str] = []
+    for batch in _batches(parse_tickers(chunk.tickers)):
+        if not heart.wanted:
+            context.log.info("The job was cancelled; the rest is left.")
+            break
+        failed += _work(context, services, chunk, job, batch)
+        heart.done += len(batch)
+    return failed
 
-    Raises:
-        Failure: naming what failed; everything else is stored.
-    """
+
+def _run_named_job(context: dg.OpExecutionContext, services: Services, job: JobView) -> list[str]:
+    """Run one of the providers' jobs as its own Dagster job would, and settle its one source; what failed."""
     from salescience_pipeline.acquisition.backfill import selections_of_job  # noqa: PLC0415 - submissions need neither
     from salescience_pipeline.catalog.jobs import job_named  # noqa: PLC0415
     from salescience_pipeline.orchestration.selections import run_selections  # noqa: PLC0415
@@ -128,13 +147,14 @@ def _run_named_job(context: dg.OpExecutionContext, services: Services, job: JobV
         done = run_selections(context, services, wanted)
     except dg.Failure as failure:
         settle(SourceStatus.FAILED, {}, failure.description or "It failed.")
-        raise
+        return [f"{job.name}: {failure.description}"]
     except (ProviderError, LakeError, SelectionError, SandboxUnavailable, SettingsError) as error:
         settle(SourceStatus.FAILED, {}, str(error))
-        raise dg.Failure(str(error), allow_retries=False) from error
+        return [f"{job.name}: {error}"]
     settle(
         SourceStatus.SUCCESS, {"rows": sum(acquired.rows for acquired in done), "requests": sum(a.sent for a in done)}
     )
+    return []
 
 
 def _batches(tickers: Sequence[Ticker]) -> Iterator[Sequence[Ticker]]:

@@ -17,7 +17,7 @@ from salescience_pipeline.ledger.job_model import NewJob, PlannedSource
 from salescience_pipeline.ledger.job_rules import JobStatus
 from salescience_pipeline.orchestration.resources import ServicesResource
 from salescience_pipeline.orchestration.submissions import RUN_KEY_TAG, reap, submission, submissions
-from salescience_pipeline_tests.test_gateway.conftest import ACME, new_job, submit
+from salescience_pipeline_tests.test_gateway.conftest import ACME, OTHER, new_job, submit
 
 
 @pytest.fixture
@@ -166,3 +166,23 @@ def test_003_08_the_chunk_of_a_run_that_ended_is_taken_back(
     assert stored.status is dg.DagsterRunStatus.FAILURE
     again = _tick(instance, overrides)
     assert [item.run_key for item in again] == [str(request.run_key)[:-1] + "2"]
+
+
+def test_000_12_one_run_works_off_the_small_jobs_of_its_organisation(
+    instance: dg.DagsterInstance, sandbox: Sandbox, services: Services, overrides: dict[str, str]
+) -> None:
+    jobs = [_job(sandbox, ticker, n_years=1) for ticker in _tickers(sandbox, 4)]
+    for job in jobs:
+        submit(services.ledger, job)
+    theirs = _job(sandbox, *_tickers(sandbox, 1), n_years=1)
+    submit(services.ledger, theirs, OTHER)
+    (first,) = [request for request in _tick(instance, overrides) if request.run_key == f"{jobs[0].job_id}:sec:0:1"]
+    assert _run(instance, overrides, first).success
+    # What the sensor had sent already is left to its own runs; what waited was taken along, but nobody else's.
+    sent = {chunk.run_key for chunk, _ in services.ledger.dispatch.open_chunks()}
+    for job in (*jobs, theirs):
+        view = services.ledger.jobs.view(ACME if job is not theirs else OTHER, job.job_id)
+        assert view is not None
+        status = next(source.status.value for source in view.sources if source.provider == "sec")
+        was_sent = f"{job.job_id}:sec:0:1" in sent
+        assert status == ("pending" if was_sent or job is theirs else "success"), (job.job_id, sent)
