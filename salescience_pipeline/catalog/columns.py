@@ -312,7 +312,7 @@ _ROWS: tuple[Column, ...] = (
     Column("expected", _F64, "What it was held against, as a number, where it is one."),
     Column("sentence", _STR, "What is wrong, in a sentence."),
     Column("provider", _STR, "Provider, as in the provider catalogue."),
-    Column("field", _STR, "Path of a field in the answers, from outside in; [] for each item of a list, {} of an object by key."),
+    Column("field", _STR, "Path of a field in the answers; [] for each item of a list, {} of an object by key."),
     Column("json_types", _LIST, "Types that the field's values had: string, number, bool, object, list; sorted."),
     Column("null_rate", _F64, "Share of the records without a value for the field.", "ratio"),
     Column("records", _I64, "Records that were looked at.", "rows"),
