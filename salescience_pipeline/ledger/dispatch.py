@@ -64,14 +64,21 @@ class Beat:
     """By the reader's clock."""
 
 
-def fair(waiting: Sequence[Chunk], in_flight: Mapping[str, int], slots: int, *, each: int | None = None) -> list[Chunk]:
+def fair(
+    waiting: Sequence[Chunk],
+    in_flight: Mapping[str, int],
+    slots: int,
+    *,
+    each: int | None = None,
+    served: Mapping[str, dt.datetime] | None = None,
+) -> list[Chunk]:
     """Which of ``waiting`` go next: higher priority first, and within one priority in turns.
 
     ``each`` is the most that one organisation may have in flight, so that there is always room for another.
-    The turn goes to the organisation with the least in flight, so that one with 500 chunks delays another's single one
-    by no more than what runs already.
+    The turn goes to the organisation with the least in flight, and among equals to the one that was ``served`` longest ago:
+    one with 500 chunks delays another's single one by no more than what runs already, and nobody's name matters.
     """
-    flying = Counter(in_flight)
+    flying, order = Counter(in_flight), {name: place for place, name in enumerate(_longest_ago(served or {}), start=1)}
     chosen: list[Chunk] = []
     for priority in sorted({chunk.priority for chunk in waiting}, reverse=True):
         queues: dict[str, deque[Chunk]] = defaultdict(deque)
@@ -79,12 +86,18 @@ def fair(waiting: Sequence[Chunk], in_flight: Mapping[str, int], slots: int, *, 
             if chunk.priority == priority and (each is None or flying[chunk.organization_id] < each):
                 queues[chunk.organization_id].append(chunk)
         while queues and len(chosen) < slots:
-            name = min(queues, key=lambda organization: (flying[organization], organization))
+            # Who was never served has no place yet and comes first.
+            name = min(queues, key=lambda organization: (flying[organization], order.get(organization, 0)))
             chosen.append(queues[name].popleft())
+            order[name] = len(order) + len(chosen) + 1
             flying[name] += 1
             if not queues[name] or (each is not None and flying[name] >= each):
                 del queues[name]
     return chosen
+
+
+def _longest_ago(served: Mapping[str, dt.datetime]) -> list[str]:
+    return sorted(served, key=lambda name: (served[name], name))
 
 
 class Dispatch:
@@ -112,13 +125,21 @@ class Dispatch:
             ).all()
             in_flight = {name: count for name, count in flying}  # noqa: C416 - rows are no pairs for the type checker
             slots = max(window - sum(in_flight.values()), 0)
-            chosen = fair(self._heads(connection, slots), in_flight, slots, each=each) if slots else []
+            heads = self._heads(connection, slots) if slots else []
+            chosen = fair(heads, in_flight, slots, each=each, served=self._served(connection)) if heads else []
             keys = [chunk.run_key for chunk in chosen]
             connection.execute(update(RunChunk).where(RunChunk.run_key.in_(keys)).values(status="sent", updated_at=now))
             stale = select(RunChunk, Job.request_id, Job.user_id).join(*_job())
             stale = stale.where(RunChunk.status == "sent", RunChunk.updated_at < now - SENT_AGAIN_AFTER)
             again = [_chunk(row) for row in connection.execute(stale.limit(window)).mappings()]
         return [*again, *(replace(chunk, status="sent") for chunk in chosen)]
+
+    @staticmethod
+    def _served(connection: Connection) -> dict[str, dt.datetime]:
+        """When each organisation's work was last taken up or done."""
+        query = select(RunChunk.organization_id, func.max(RunChunk.updated_at)).where(RunChunk.status != "waiting")
+        rows = connection.execute(query.group_by(RunChunk.organization_id)).all()
+        return {row[0]: row[1] for row in rows}
 
     @staticmethod
     def _heads(connection: Connection, slots: int) -> list[Chunk]:

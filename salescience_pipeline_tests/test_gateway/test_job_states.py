@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime as dt
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -65,6 +67,14 @@ def test_003_36_one_organisation_never_takes_all_the_room() -> None:
     assert len(fair(waiting, {}, 8, each=4)) == 4
     assert fair(waiting, {"a": 4}, 4, each=4) == []
     assert [chunk.run_key for chunk in fair([*waiting, _chunk("b", 0)], {"a": 4}, 4, each=4)] == ["b-0"]
+
+
+def test_003_36_among_equals_the_one_served_longest_ago_is_next_whatever_its_name() -> None:
+    noon = dt.datetime(2026, 6, 15, 12, tzinfo=dt.UTC)
+    waiting = [_chunk(name, number) for name in ("a", "b", "z") for number in range(9)]
+    served = {"a": noon, "b": noon - dt.timedelta(minutes=1)}
+    taken = [chunk.organization_id for chunk in fair(waiting, {}, 6, served=served)]
+    assert taken == ["z", "b", "a", "z", "b", "a"]
 
 
 def test_003_25_interactive_goes_before_background() -> None:
