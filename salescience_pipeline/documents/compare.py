@@ -23,6 +23,9 @@ _SAME = 0.5
 """Share of words that two paragraphs have in common when one is a new wording of the other."""
 _TITLE_SAME = 0.6
 _TEXT_MAX = 2000
+_PAIRS_MAX = 40_000
+"""Pairs of paragraphs in one place that are held against each other; a rewritten place of more is told as came and went."""
+_RISKS_MAX = 400
 _PARAGRAPHS_MAX = 4000
 """Beyond this many in one section only what came and went is told, not what was reworded."""
 
@@ -201,14 +204,28 @@ def _changes(old: Sequence[Passage], new: Sequence[Passage]) -> list[Change]:
             ),
         ]
     found: list[Change] = []
-    for kind, a, b, c, d in SequenceMatcher(None, first, second, autojunk=False).get_opcodes():
+    # A paragraph that is repeated a thousand times is a thousand different ones here: else the matcher takes squared time.
+    for kind, a, b, c, d in SequenceMatcher(None, _numbered(first), _numbered(second), autojunk=False).get_opcodes():
         if kind != "equal":
             found += _paired(old[a:b], new[c:d])
     return found
 
 
+def _numbered(texts: Sequence[str]) -> list[tuple[str, int]]:
+    """Every text with how often it has occurred before."""
+    seen: Counter[str] = Counter()
+    found = []
+    for text in texts:
+        found.append((text, seen[text]))
+        seen[text] += 1
+    return found
+
+
 def _paired(old: Sequence[Passage], new: Sequence[Passage]) -> list[Change]:
     """Reworded paragraphs beside what came and went: each new paragraph with the first unused old one it is like."""
+    if len(old) * len(new) > _PAIRS_MAX:
+        gone = [Change("removed", _short(passage), None, 0.0) for passage in old]
+        return gone + [Change("added", None, _short(passage), 0.0) for passage in new]
     bags = [_bag([passage]) for passage in old]
     used: set[int] = set()
     found: list[Change] = []
@@ -262,7 +279,7 @@ def _risks(old: Document, new: Document) -> tuple[RiskChange, ...]:
 
 
 def _risk_rows(document: Document) -> list[tuple[str, Counter[str]]]:
-    rows = extract(document, "risk_factors").plain()["risk_factors"]
+    rows = extract(document, "risk_factors").plain()["risk_factors"][:_RISKS_MAX]
     return [(str(row["title"]), Counter(_WORD.findall(f"{row['title']} {row['text']}".lower()))) for row in rows]
 
 

@@ -54,6 +54,8 @@ _SHARES = re.compile(
 )
 _AS_OF = re.compile(r"(?i:as of|on|at)\s+([A-Z][a-z]{2,8}\.?\s+[0-9]{1,2},?\s+[0-9]{4})")
 _COVER_BLOCKS = 90
+_SIGNATURE_MAX = 2000
+"""Characters: a longer block is no signature."""
 _PERIOD = re.compile(
     r"(?:year|period|quarter|months|weeks)\s+ended:?\s+([A-Z][a-z]{2,8}\.?\s+[0-9]{1,2}\s*,?\s+[0-9]{4})"
     r"|date of report[^:]{0,60}:?\s*([A-Z][a-z]{2,8}\.?\s+[0-9]{1,2}\s*,?\s+[0-9]{4})",
@@ -335,7 +337,7 @@ class _Filler:
         """Who signed the audit report, and where: the line below the signature."""
         blocks = self.document.main.blocks
         for index, block in enumerate(blocks):
-            text = block.text if block.table is None or len(block.text) < 2000 else ""
+            text = block.text if len(block.text) < _SIGNATURE_MAX else ""
             match = _AUDITOR_SIGNED.search(text) if "/s/" in text.lower() else None
             if match is None:
                 continue

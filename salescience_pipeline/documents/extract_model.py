@@ -144,7 +144,7 @@ class Places:
         """The citation of ``start`` to ``end``."""
         index = bisect_right(self._starts, start) - 1
         block = self.blocks[index] if 0 <= index < len(self.blocks) and start < self.blocks[index].end else None
-        text = " ".join(content.split())
+        text = " ".join(content[: 4 * CONTENT_MAX].split())
         return Citation(
             start,
             end,
