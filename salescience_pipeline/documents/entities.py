@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from salescience_pipeline.documents.classify import classify
 from salescience_pipeline.documents.extract import extract
 from salescience_pipeline.documents.extract_figures import Figures
 from salescience_pipeline.documents.extract_model import Citation, Leaf
@@ -251,8 +252,6 @@ class _Reader:
             self._relate(auditor, "auditor_of", filer, str(result["location"].value or ""), result["name"])
 
     def _events(self, filer: Entity) -> None:
-        from salescience_pipeline.documents.classify import classify  # noqa: PLC0415 - classify knows sections only
-
         if not classify(self.document).form.startswith("8-K"):
             return
         for row in self._leaves("events_8k", "events"):
