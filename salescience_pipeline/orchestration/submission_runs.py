@@ -37,7 +37,7 @@ from salescience_pipeline.settings import SettingsError
 
 BATCH_TICKERS = 5
 """Tickers after which progress is written: a client sees it move, and a killed run loses little."""
-GOES_ON_SECONDS = 30.0
+GOES_ON_SECONDS = 10.0
 """How long a run looks for more of its organisation's work; then its place is free for somebody else's."""
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 
