@@ -166,7 +166,10 @@ class Settings(BaseSettings):
         description="JSON object of the services behind the gateway: writer, research and backend, with their URLs.",
     )
     upstream_seconds: float = Field(
-        30.0, gt=0, le=300, description="Seconds that a request to a service behind the gateway may take, retries included."
+        30.0,
+        gt=0,
+        le=300,
+        description="Seconds that a request to a service behind the gateway may take, retries included.",
     )
     upstream_retry_seconds: float = Field(1.0, ge=0, le=30, description="Seconds between two tries of such a request.")
     health_seconds: float = Field(30.0, gt=0, le=3_600, description="Seconds between two looks at those services.")
