@@ -210,7 +210,7 @@ def extract(
     """Values that a schema asks for, each with block, bytes and confidence."""
     with _one_sentence(file.name):
         from salescience_pipeline.documents.extract import extract as fill  # noqa: PLC0415
-        from salescience_pipeline.documents.extract import read_schema  # noqa: PLC0415
+        from salescience_pipeline.documents.schema_check import read_schema  # noqa: PLC0415
         from salescience_pipeline.documents.schemas import SCHEMAS  # noqa: PLC0415
 
         asked = (

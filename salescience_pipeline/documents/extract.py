@@ -10,7 +10,6 @@ are text like any other.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -25,10 +24,9 @@ from salescience_pipeline.documents.extract_rows import SOURCES, insider_form
 from salescience_pipeline.documents.items import title_words
 from salescience_pipeline.documents.model import Table
 from salescience_pipeline.documents.numbers import shown_number
+from salescience_pipeline.documents.schema_check import check_schema, types_of
 from salescience_pipeline.documents.schemas import KNOWN, SYNONYMS, schema_named
 
-_DEPTH_MAX = 20
-_TYPES = frozenset({"string", "number", "integer", "boolean", "object", "array", "null"})
 _CAMEL = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|[0-9]+")
 _DATE_FORMATS = ("%Y-%m-%d", "%B %d, %Y", "%B %d %Y", "%b %d, %Y", "%b. %d, %Y", "%m/%d/%Y", "%d %B %Y", "%m/%d/%y")
 _LIST_WORDS = (
@@ -75,54 +73,8 @@ def extract(document: Document, schema: str | Mapping[str, Any]) -> Extraction:
         DocumentError: when the document cannot be read.
     """
     asked: Mapping[str, Any] = schema_named(schema) if isinstance(schema, str) else schema
-    _check(asked, 0)
+    check_schema(asked)
     return Extraction(asked, _Filler(document, asked).fill())
-
-
-def read_schema(text: str) -> dict[str, Any]:
-    """A JSON Schema from its text.
-
-    Raises:
-        InvalidSchema: when the text is no JSON object.
-    """
-    try:
-        found = json.loads(text)
-    except (json.JSONDecodeError, RecursionError) as error:
-        raise InvalidSchema("The schema is not JSON.") from error
-    if not isinstance(found, dict):
-        raise InvalidSchema("The schema is not a JSON object.")
-    return found
-
-
-def _types(schema: Mapping[str, Any]) -> tuple[str, ...]:
-    declared = schema.get("type")
-    if declared is None:
-        return ("object",) if "properties" in schema else ("array",) if "items" in schema else ("string",)
-    return tuple(declared) if isinstance(declared, list) else (str(declared),)
-
-
-def _check(schema: Any, depth: int) -> None:
-    """Refuse what is no schema before anything is read.
-
-    Raises:
-        InvalidSchema: always with the reason in one sentence.
-    """
-    if not isinstance(schema, Mapping):
-        raise InvalidSchema("A schema and each of its parts has to be an object.")
-    if depth > _DEPTH_MAX:
-        raise InvalidSchema(f"The schema is nested more than {_DEPTH_MAX} deep.")
-    unknown = set(map(str, _types(schema))) - _TYPES
-    if unknown:
-        raise InvalidSchema(f"JSON Schema has no type {sorted(unknown)[0][:40]!r}.")
-    if depth == 0 and "object" not in _types(schema):
-        raise InvalidSchema("The root of a schema has to be an object.")
-    properties = schema.get("properties", {})
-    if not isinstance(properties, Mapping):
-        raise InvalidSchema("The properties of an object have to be an object.")
-    for part in properties.values():
-        _check(part, depth + 1)
-    if "array" in _types(schema):
-        _check(schema.get("items", {}), depth + 1)
 
 
 class _Filler:
@@ -141,7 +93,7 @@ class _Filler:
         return {str(name): self._value(str(name), part, given) for name, part in properties.items()}
 
     def _value(self, name: str, schema: Mapping[str, Any], given: Row) -> Tree:
-        types = _types(schema)
+        types = types_of(schema)
         if "object" in types:
             return self._object(schema, {})
         if "array" in types:
@@ -155,7 +107,7 @@ class _Filler:
     def _array(self, name: str, schema: Mapping[str, Any]) -> list[Tree]:
         items = schema.get("items", {})
         rows = self._rows(name, schema, items)
-        if "object" not in _types(items):
+        if "object" not in types_of(items):
             first = [next(iter(row.values()), NOTHING) for row in rows]
             return [_typed(leaf, items) for leaf in first]
         properties: Mapping[str, Any] = items.get("properties", {})
@@ -211,7 +163,7 @@ class _Filler:
         special = schema.get("x-is")
         if special is not None:
             return self._special(str(special), schema)
-        numeric = bool({"number", "integer"} & set(_types(schema)))
+        numeric = bool({"number", "integer"} & set(types_of(schema)))
         longest = self.schema.get("x-period") == "year to date"
         fact = self.figures.fact(schema.get("x-concepts", ()), numeric=True if numeric else None, year_to_date=longest)
         if fact is not None:
@@ -363,7 +315,7 @@ def _typed(leaf: Leaf, schema: Mapping[str, Any]) -> Leaf:
     """The value in the type that the schema wants; what cannot be turned into it is nothing."""
     if leaf.value is None:
         return NOTHING
-    value = _convert(leaf.value, _types(schema), str(schema.get("format", "")))
+    value = _convert(leaf.value, types_of(schema), str(schema.get("format", "")))
     allowed = schema.get("enum")
     if value is None or (isinstance(allowed, list) and value not in allowed):
         return NOTHING

@@ -35,7 +35,8 @@ def form_of(document: Document) -> tuple[str, str]:
         return normal_form(declared), "header"
     if document.hints.form:
         return normal_form(document.hints.form), "hint"
-    found = _DOCUMENT_TYPE.search(document.source.data) if b"dei:DocumentType" in document.source.data else None
+    named = document.source.data.find(b"dei:DocumentType")
+    found = _DOCUMENT_TYPE.search(document.source.data, max(0, named - 20)) if named >= 0 else None
     if found is not None:
         return normal_form(found[1].decode(document.source.encoding, "replace")), "dei"
     for block in document.blocks[:_COVER_BLOCKS]:

@@ -281,16 +281,17 @@ class _Finder:
     def _table(self, block: Block, index: int) -> int:
         """Rows of a table that name items; returns the length of its text."""
         assert block.table is not None
-        length = 0
+        shown = block.text
+        if "tem" not in shown and "TEM" not in shown:
+            return len(shown)
         rows: dict[int, None] = {}
         for cell in block.table.cells:
             text = cell.text
-            length += len(text) + 3
             if text[:4].lower() == "item" or (text[:5] == "PART " and "tem" in text.lower()):
                 rows[cell.row] = None
         if rows and len(self.found.candidates) + len(self.found.index_rows) < _MOST:
             self._item_rows(block, index, rows)
-        return length
+        return len(shown)
 
     def _item_rows(self, block: Block, index: int, rows: dict[int, None]) -> None:
         """Three rows and more that name items are a list of items; fewer may be headings set as a table."""

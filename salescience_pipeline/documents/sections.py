@@ -21,6 +21,7 @@ from salescience_pipeline.documents.headings import find_headings
 from salescience_pipeline.documents.item_lines import Candidate, IndexRow, read_part
 from salescience_pipeline.documents.items import FORM_8K, FORM_10K, FORM_10Q, FORM_20F, ItemTable, items_of, title_words
 from salescience_pipeline.documents.model import Block, BlockType
+from salescience_pipeline.documents.section_links import find_anchors
 from salescience_pipeline.documents.section_model import FURNITURE, Section, section_text
 from salescience_pipeline.documents.section_order import GAP, best_chain, fits, mark_lists, rows_of_parts
 from salescience_pipeline.documents.source import Kind
@@ -155,7 +156,7 @@ class _Splitter:
         self.listed_items = {place for place, _ in rows}
         self._check_links(chain, rows)
         missing = [(place, row) for place, row in rows if place not in chain]
-        anchors = _anchors(self.document, {target for _, row in missing for target in row.targets})
+        anchors = find_anchors(self.document, {target for _, row in missing for target in row.targets})
         for place, row in missing:
             byte = next((anchors[target] for target in row.targets if target in anchors), None)
             candidate = self._linked(place, row.title, byte) if byte is not None else None
@@ -182,7 +183,7 @@ class _Splitter:
             candidate.agreed = any(data.find(name, max(0, begin), end) >= 0 for name in names)
             if not candidate.agreed:
                 astray.append((place, row))
-        anchors = _anchors(self.document, {target for _, row in astray for target in row.targets})
+        anchors = find_anchors(self.document, {target for _, row in astray for target in row.targets})
         for place, row in astray:
             bytes_ = [anchors[target] for target in row.targets if target in anchors]
             if bytes_:
@@ -404,20 +405,3 @@ class _Splitter:
 
 def _inside(byte: int, spans: Iterable[tuple[int, int]]) -> bool:
     return any(start <= byte < end for start, end in spans)
-
-
-def _anchors(document: Document, targets: set[str]) -> dict[str, int]:
-    """Where the named places are that links lead to.
-
-    The name in quotation marks occurs only where the place is: a link to it has a number sign before the name.
-    """
-    data = document.source.data
-    found: dict[str, int] = {}
-    for target in targets:
-        raw = target.encode(document.source.encoding, "replace")
-        for quote in (b'"', b"'"):
-            at = data.find(quote + raw + quote)
-            if at >= 0:
-                found[target] = data.rfind(b"<", 0, at) + document.base
-                break
-    return found

@@ -13,9 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from salescience_pipeline.documents import Document, Hints, parse
-from salescience_pipeline.documents.extract import extract, read_schema
+from salescience_pipeline.documents.extract import extract
 from salescience_pipeline.documents.extract_model import InvalidSchema, Leaf
 from salescience_pipeline.documents.extract_reducto import to_reducto
+from salescience_pipeline.documents.schema_check import read_schema
 from salescience_pipeline.documents.schemas import SCHEMAS
 from salescience_pipeline_tests.test_documents.look_alikes import inline_filing
 
