@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from salescience_pipeline.documents.item_lines import Candidate, Headings, IndexRow
@@ -14,6 +14,11 @@ GAP = 300
 _SOON = 700
 """Characters: a heading that comes again within them has been announced, not opened."""
 _LIST_LENGTH = 4
+
+
+def inside(byte: int, spans: Iterable[tuple[int, int]]) -> bool:
+    """Whether a byte lies in one of the spans."""
+    return any(start <= byte < end for start, end in spans)
 
 
 def fits(ordered: list[tuple[int, int]], start: int, place: int) -> bool:

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable
 from dataclasses import replace
 from itertools import accumulate
 from typing import TYPE_CHECKING
@@ -23,7 +22,7 @@ from salescience_pipeline.documents.items import FORM_8K, FORM_10K, FORM_10Q, FO
 from salescience_pipeline.documents.model import Block, BlockType
 from salescience_pipeline.documents.section_links import find_anchors
 from salescience_pipeline.documents.section_model import FURNITURE, Section, section_text
-from salescience_pipeline.documents.section_order import GAP, best_chain, fits, mark_lists, rows_of_parts
+from salescience_pipeline.documents.section_order import GAP, best_chain, fits, inside, mark_lists, rows_of_parts
 from salescience_pipeline.documents.source import Kind
 
 if TYPE_CHECKING:
@@ -69,15 +68,14 @@ def find_sections(document: Document) -> tuple[Section, ...]:
     if form:
         return ()
     # Nothing says which form it is: the table whose items explain the document best, when it explains several.
-    found = max((_Splitter(document, guess).run() for guess in (FORM_10K, FORM_10Q, FORM_8K, FORM_20F)), key=_weight)
+    found = max(
+        (_Splitter(document, guess).run() for guess in (FORM_10K, FORM_10Q, FORM_8K, FORM_20F)),
+        key=lambda found: sum(section.confidence for section in found),
+    )
     return tuple(
         replace(section, confidence=min(section.confidence, 0.6), reason="The document does not say which form it is.")
         for section in found
     )
-
-
-def _weight(sections: tuple[Section, ...]) -> float:
-    return sum(section.confidence for section in sections)
 
 
 class _Splitter:
@@ -106,7 +104,7 @@ class _Splitter:
         headings.candidates.sort(key=lambda candidate: candidate.start)
         headings.parts.sort()
         listed = mark_lists(headings)
-        self.parts = [part for part in headings.parts if not _inside(part[0], self._listed_spans(listed))]
+        self.parts = [part for part in headings.parts if not inside(part[0], self._listed_spans(listed))]
         usable = [candidate for candidate in headings.candidates if candidate not in listed]
         chain = best_chain(usable, self.table, self._part_bonus)
         self._add_linked(chain)
@@ -401,7 +399,3 @@ class _Splitter:
                 return self.table.items[following].number
             following += 1
         return ""
-
-
-def _inside(byte: int, spans: Iterable[tuple[int, int]]) -> bool:
-    return any(start <= byte < end for start, end in spans)
