@@ -112,8 +112,6 @@ class _Splitter:
         self._add_titled(chain)
         return self._sections(chain)
 
-    # -- parts --------------------------------------------------------------------------------------------------------
-
     def _listed_spans(self, listed: set[Candidate]) -> list[tuple[int, int]]:
         """Byte spans of the lists of items, whose "PART I" is no heading."""
         spans = [(self.blocks[index].start, self.blocks[index].end) for index in self.headings.index_blocks]
