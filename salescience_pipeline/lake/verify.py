@@ -207,7 +207,7 @@ def _file(delta: Delta, snapshot: Snapshot, file: DataFile, digests: set[str]) -
         if rows[column].null_count:
             message = f"{file.path} has {rows[column].null_count} nulls in {column}, which is required."
             yield Problem(name, "null", message)
-    digests.update(digest for digest in pc.unique(rows["raw_sha256"]).to_pylist() if digest is not None)
+    digests.update(digest for digest in pc.unique(rows["raw_sha256"]).to_pylist() if digest)
 
 
 def _keys(delta: Delta, snapshot: Snapshot) -> Iterator[Problem]:

@@ -61,6 +61,8 @@ def build_quality_checks() -> dg.AssetChecksDefinition:
         name="data_quality_checks",
         specs=[dg.AssetCheckSpec(name, asset=asset, description=text) for name, (asset, text) in CHECKS.items()],
         description="Runs the checks that look across assets, and stores what they find.",
+        # Whoever materialises one checked asset selects that asset's checks only.
+        can_subset=True,
     )
     def check_quality(
         context: dg.AssetCheckExecutionContext, services: ServicesResource
@@ -68,7 +70,10 @@ def build_quality_checks() -> dg.AssetChecksDefinition:
         from salescience_pipeline.acquisition.quality import run_checks  # noqa: PLC0415 - only a run needs it
 
         found = run_checks(services.get(), run_id=context.run.run_id)
+        selected = {key.name for key in context.selected_asset_check_keys}
         for name, findings in found.items():
+            if name not in selected:
+                continue
             rows = [
                 dg.TableRecord(
                     {
