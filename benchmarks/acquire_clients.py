@@ -92,11 +92,11 @@ def dlt(origin: str, folder: Path, threads: int) -> Client:
     import dlt as library
     from dlt.sources.helpers import requests
 
-    @library.resource  # type: ignore[misc,unused-ignore]
+    @library.resource
     def filings() -> Iterator[str]:
         yield from (origin + "/edgar" + path(number) for number in range(FILINGS))
 
-    @library.transformer(data_from=filings, parallelized=True)  # type: ignore[misc,unused-ignore]
+    @library.transformer(data_from=filings, parallelized=True)
     def document(url: str) -> dict[str, str]:
         return {"sha256": hashlib.sha256(requests.get(url, headers={"User-Agent": CONTACT}).content).hexdigest()}
 
