@@ -15,13 +15,13 @@ import pyarrow as pa
 
 from salescience_pipeline.acquisition.document_rows import (
     DOCUMENTS,
-    Columns,
     Outcome,
     StoredDocument,
     arrow,
     listed,
     refused,
 )
+from salescience_pipeline.acquisition.document_values import Columns
 from salescience_pipeline.acquisition.document_worker import DocumentWorker
 from salescience_pipeline.acquisition.services import Services
 from salescience_pipeline.clients.errors import ProviderError, Retryable
@@ -94,13 +94,27 @@ class ReductoBackend:
             "block_count": blocks.num_rows,
             "chunk_count": chunks.num_rows,
         }
-        return {**own, _BLOCKS: blocks, _CHUNKS: chunks, DOCUMENTS: listed(stored, outcome, found)}
+        return {**_without_blocks(own), _BLOCKS: blocks, _CHUNKS: chunks, DOCUMENTS: listed(stored, outcome, found)}
 
 
 _FROM_ENGINE = (
     "kind", "detected_form", "warnings", "table_count", "cell_count", "fact_count", "fact_problem_count", "section_count",
     "lowest_confidence",
 )  # fmt: skip
+
+
+def _without_blocks(rows: Mapping[str, pa.Table]) -> dict[str, pa.Table]:
+    """The engine's rows without their places in the engine's blocks, which another backend's blocks replace; bytes stay."""
+    found = {}
+    for name, table in rows.items():
+        for column in set(_IN_BLOCKS) & set(table.column_names):
+            at = table.schema.get_field_index(column)
+            table = table.set_column(at, table.schema.field(at), pa.nulls(table.num_rows, table.schema.field(at).type))  # noqa: PLW2901
+        found[name] = table
+    return found
+
+
+_IN_BLOCKS = ("block_no", "char_start", "char_end")
 
 
 def rows_of_response(answer: Mapping[str, Any], stored: StoredDocument) -> tuple[pa.Table, pa.Table]:

@@ -15,6 +15,8 @@ from typing import Any
 
 import pyarrow as pa
 
+from salescience_pipeline.acquisition.document_graph_rows import graph_rows
+from salescience_pipeline.acquisition.document_values import Columns, clean
 from salescience_pipeline.acquisition.parser_version import parser_version
 from salescience_pipeline.catalog.tables import TABLES
 from salescience_pipeline.documents import Document
@@ -29,8 +31,6 @@ PARTS: tuple[str, ...] = tuple(name for name in TABLES if name.startswith("doc_s
 """The tables that hold what was found in a document, without the one that lists the documents."""
 _HIGH, _LOW = 0.95, 0.6
 """Confidence of a block, as the engine's own parse result gives it."""
-
-Columns = dict[str, list[Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +80,7 @@ def rows_of(document: Document, stored: StoredDocument, outcome: Outcome) -> dic
         "facts": _facts(document, blocks, table_numbers),
         "fact_dimensions": _dimensions(document),
         "chunks": _chunks(blocks, sections),
+        **graph_rows(document, stored.cik),
     }
     rows = {f"doc_salescience__{what}": arrow(f"doc_salescience__{what}", made, stored) for what, made in found.items()}
     form, _ = form_of(document.main)
@@ -152,11 +153,6 @@ def arrow(name: str, columns: Columns, stored: StoredDocument) -> pa.Table:
     return pa.Table.from_arrays(arrays, schema=schema)
 
 
-def _clean(text: str) -> str:
-    """Text that UTF-8 can hold: a lone surrogate, written as a character reference, becomes a question mark."""
-    return text if text.isascii() else text.encode("utf-8", "replace").decode()
-
-
 def _section_at(sections: Sequence[Section], starts: Sequence[int], byte: int) -> int | None:
     index = bisect_right(starts, byte) - 1
     return index if index >= 0 and byte < sections[index].end else None
@@ -168,7 +164,7 @@ def _blocks(blocks: Sequence[Block], sections: Sequence[Section], numbers: Mappi
         "block_no": list(range(len(blocks))),
         "block_type": [block.type.value for block in blocks],
         # The cells of a table stand in a table of their own.
-        "text": ["" if block.table is not None else _clean(block.text) for block in blocks],
+        "text": ["" if block.table is not None else clean(block.text) for block in blocks],
         "page": [block.page for block in blocks],
         "level": [block.level for block in blocks],
         "confidence": [_HIGH if block.high_confidence else _LOW for block in blocks],
@@ -184,9 +180,9 @@ def _sections(document: Document, sections: Sequence[Section]) -> Columns:
         "section_no": list(range(len(sections))),
         "part": [section.part or None for section in sections],
         "item": [section.item for section in sections],
-        "title": [_clean(section.title) for section in sections],
+        "title": [clean(section.title) for section in sections],
         "canonical_title": [section.canonical for section in sections],
-        "text": [_clean(section_text(document, section)) for section in sections],
+        "text": [clean(section_text(document, section)) for section in sections],
         "text_length": [section.text_length for section in sections],
         "detection": [section.method for section in sections],
         "confidence": [round(section.confidence, 3) for section in sections],
@@ -203,7 +199,7 @@ def _tables(tables: Sequence[Table]) -> Columns:
         "row_count": [table.n_rows for table in tables],
         "column_count": [table.n_cols for table in tables],
         "header_rows": [table.header_rows for table in tables],
-        "caption": [_clean(table.caption) or None for table in tables],
+        "caption": [clean(table.caption) or None for table in tables],
         "multiplier": [table.scale for table in tables],
         "currency": [table.currency for table in tables],
         "src_start": [table.start for table in tables],
@@ -222,7 +218,7 @@ def _cells(tables: Sequence[Table]) -> Columns:
         "rowspan": [cell.rowspan for _, _, cell in cells],
         "colspan": [cell.colspan for _, _, cell in cells],
         "is_header": [cell.header for _, _, cell in cells],
-        "text": [_clean(cell.text) for _, _, cell in cells],
+        "text": [clean(cell.text) for _, _, cell in cells],
         "shown_value": [None if value is None else float(value) for value in values],
         "src_start": [cell.start for _, _, cell in cells],
         "src_end": [cell.end for _, _, cell in cells],
@@ -238,7 +234,7 @@ def _day(text: str | None) -> dt.date | None:
 
 
 def _exact(fact: Fact) -> str | None:
-    return None if fact.escaped or fact.nil else _clean(fact.value)
+    return None if fact.escaped or fact.nil else clean(fact.value)
 
 
 def _number(fact: Fact) -> float | None:
@@ -305,7 +301,7 @@ def _dimensions(document: Document) -> Columns:
 def _chunks(blocks: Sequence[Block], sections: Sequence[Section]) -> Columns:
     starts = [section.start for section in sections]
     numbers = {id(block): number for number, block in enumerate(blocks)}
-    chunks = [(chunk, _clean(chunk.text)) for chunk in chunk_blocks(blocks, "variable")]
+    chunks = [(chunk, clean(chunk.text)) for chunk in chunk_blocks(blocks, "variable")]
     chunks = [(chunk, text) for chunk, text in chunks if text]
     return {
         "chunk_no": list(range(len(chunks))),

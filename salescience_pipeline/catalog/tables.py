@@ -5,6 +5,7 @@ The name is the Delta folder, the DuckDB table, the dbt source, the asset key of
 
 from __future__ import annotations
 
+from salescience_pipeline.catalog.document_tables import DOCUMENT_TABLES
 from salescience_pipeline.catalog.market_tables import MARKET_TABLES, PROFILE_COLUMNS
 from salescience_pipeline.catalog.table_model import PROVENANCE, Table
 from salescience_pipeline.identifiers import TableName
@@ -42,96 +43,6 @@ def _prices(source: str, title: str, description: str, *required: str) -> Table:
         required=("split_factor", "adj_method", "currency", *required),
         partition_year_of="trade_date",
         sort_by=("ticker", "trade_date"),
-    )
-
-
-def _document_parts() -> tuple[Table, ...]:
-    """What the processing layer makes of a filed document; all are replaced together, document by document."""
-    own = ("accession", "filename", "cik")
-
-    def part(what: str, title: str, description: str, number: tuple[str, ...], columns: str, required: str) -> Table:
-        return Table(
-            TableName(f"doc_salescience__{what}"),
-            title,
-            description,
-            (*own, *number, *columns.split()),
-            ("accession", "filename", *number),
-            "documents",
-            required=("cik", *required.split()),
-            sort_by=("accession", "filename", *number),
-        )
-
-    span = "src_start src_end"
-    return (
-        part(
-            "documents",
-            "Processed documents",
-            "One row per document that was processed: what was found, who did it, or why it was refused.",
-            (),
-            "form document_type sha256 bytes kind detected_form status error_name reason warnings backend job_id credits "
-            "parser_version cpu_seconds pages block_count table_count cell_count fact_count fact_problem_count "
-            "section_count chunk_count lowest_confidence",
-            "form sha256 bytes status backend parser_version block_count table_count cell_count fact_count section_count "
-            "chunk_count",
-        ),
-        part(
-            "blocks",
-            "Document blocks",
-            "The pieces of a document that a reader sees as one thing, in reading order, with their place in the source.",
-            ("block_no",),
-            f"block_type text page level confidence section_no table_no {span}",
-            "block_type text page level confidence",
-        ),
-        part(
-            "sections",
-            "Document sections",
-            "The items of a form with their text, where they stand, and how sure that is.",
-            ("section_no",),
-            f"form part item title canonical_title text text_length detection confidence confidence_reason "
-            f"is_incorporated_by_reference {span}",
-            f"form item title text text_length detection confidence is_incorporated_by_reference {span}",
-        ),
-        part(
-            "tables",
-            "Document tables",
-            "The tables of a document: size, header rows, caption, scale and currency.",
-            ("table_no",),
-            f"row_count column_count header_rows caption multiplier currency {span}",
-            f"row_count column_count header_rows {span}",
-        ),
-        part(
-            "cells",
-            "Document table cells",
-            "The cells of the tables that show something; a currency sign and its number are one cell.",
-            ("table_no", "cell_no"),
-            f"row_no column_no rowspan colspan is_header text shown_value {span}",
-            f"row_no column_no rowspan colspan is_header text {span}",
-        ),
-        part(
-            "facts",
-            "Document XBRL facts",
-            "Every XBRL fact of a document where it stands: its context, its value, its table cell and its source bytes.",
-            ("fact_no",),
-            "taxonomy concept namespace entity context_id period_start period_end dimensions unit value exact_value decimals "
-            "is_nil lang transform is_text_block is_hidden is_continued footnote_ids table_no cell_no block_no " + span,
-            f"taxonomy concept namespace entity context_id dimensions is_nil is_text_block is_hidden is_continued {span}",
-        ),
-        part(
-            "fact_dimensions",
-            "Dimensions of XBRL facts",
-            "One row per fact and axis.",
-            ("fact_no", "axis"),
-            "member is_typed",
-            "is_typed",
-        ),
-        part(
-            "chunks",
-            "Document chunks",
-            "Consecutive blocks of 250 to 1,500 characters, cut at headings where that is possible, for search.",
-            ("chunk_no",),
-            f"text text_length section_no first_block last_block page {span}",
-            "text text_length first_block last_block page",
-        ),
     )
 
 
@@ -326,7 +237,7 @@ _ROWS: tuple[Table, ...] = (
         required=("request_id", "attempt", "endpoint", "canonical_url", "answer_class", "started_at", "is_complete"),
         sort_by=("answer_no",),
     ),
-    *_document_parts(),
+    *DOCUMENT_TABLES,
     Table(
         TableName("ops_salescience__quality_findings"),
         "Findings of the quality checks",

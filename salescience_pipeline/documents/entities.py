@@ -35,6 +35,11 @@ _PATTERNS = (
 _SPACE = re.compile(r"\s+")
 _KEY = re.compile(r"[^a-z0-9]+")
 _OFFICER = re.compile(r"officer|president|treasurer|secretary|controller|counsel|chief|principal", re.IGNORECASE)
+_DIRECTOR = re.compile(
+    r"(?<!managing )(?<!senior )(?<!associate )\bdirectors?\b(?! (?:of|for)\b)|\bchair",
+    re.IGNORECASE,
+)
+"""A member of the board; not a Senior Director of Accounting."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,22 +119,25 @@ class Graph:
         return [entity for entity in self.entities if entity.kind == kind]
 
 
-def read_entities(document: Document, *, amounts: bool = True) -> Graph:
+def read_entities(document: Document, *, amounts: bool = True, filer_cik: str | None = None) -> Graph:
     """The entities of a filing and their relations.
 
     Args:
         document: a parsed document; of a submission all its parts count.
         amounts: whether money, dates and percents of the text are wanted too.
+        filer_cik: whose filing it is, for a document that does not say so itself (an exhibit).
 
     Raises:
         DocumentError: when the document cannot be read.
     """
-    return _Reader(document).read(amounts=amounts)
+    return _Reader(document, filer_cik).read(amounts=amounts)
 
 
 class _Reader:
-    def __init__(self, document: Document) -> None:
+    def __init__(self, document: Document, filer_cik: str | None) -> None:
         self.document = document
+        self.filer_cik = filer_cik
+        self.what = classify(document)
         self.figures = Figures(document)
         self.graph = Graph()
         self.known: dict[tuple[str, str], Entity] = {}
@@ -137,9 +145,14 @@ class _Reader:
     def read(self, *, amounts: bool) -> Graph:
         filer = self._filer()
         self._insiders()
+        if filer is None and self.filer_cik is not None and not self.graph.entities:
+            filer = Entity("company", f"CIK {self.filer_cik}", cik=self.filer_cik)
+            self.graph.entities.append(filer)
         if filer is not None:
-            self._people(filer)
             self._subsidiaries(filer)
+        # Those who sign an exhibit may be anybody: a customer, a bank, an auditor.
+        if filer is not None and self.what.role != "exhibit":
+            self._people(filer)
             self._auditor(filer)
             self._events(filer)
         if amounts:
@@ -236,7 +249,7 @@ class _Reader:
             words = str(title.value)
             if _OFFICER.search(words) and not words.lower().startswith("former"):
                 self._relate(person, "officer_of", filer, words, title)
-            if "director" in words.lower() or "chair" in words.lower():
+            if _DIRECTOR.search(words):
                 self._relate(person, "director_of", filer, words, title)
 
     def _subsidiaries(self, filer: Entity) -> None:
@@ -252,7 +265,7 @@ class _Reader:
             self._relate(auditor, "auditor_of", filer, str(result["location"].value or ""), result["name"])
 
     def _events(self, filer: Entity) -> None:
-        if not classify(self.document).form.startswith("8-K"):
+        if not self.what.form.startswith("8-K"):
             return
         for row in self._leaves("events_8k", "events"):
             self._relate(filer, "event", filer, f"{row['item'].value} {row['title'].value}", row["item"])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import takewhile
 
 from salescience_pipeline.documents.extract_cells import Row, of_block, of_cell, rows_of
@@ -60,14 +60,15 @@ def _signers(figures: Figures) -> Iterator[Row]:
             lines = [
                 (line, other) for other in (block, *below) if len(other.text) < 200 for line in other.text.split("\n")
             ]
-            title = next(
-                ((line, other) for line, other in lines if _ROLE.search(line) and "/s/" not in line.lower()), None
+            at = next(
+                (k for k, (line, _) in enumerate(lines) if _ROLE.search(line) and "/s/" not in line.lower()), None
             )
+            title = (_whole([line for line, _ in lines[at:]]), lines[at][1]) if at is not None else None
             name = _name(match[1].split("\n")[0])
             if title is not None and not _FIRM.search(name):
                 yield _person(
                     of_block(figures, block, name, 0.8),
-                    of_block(figures, title[1], title[0].strip(), 0.75),
+                    of_block(figures, title[1], title[0], 0.75),
                     block,
                     figures,
                 )
@@ -76,7 +77,9 @@ def _signers(figures: Figures) -> Iterator[Row]:
 def _person(name: Leaf, title: Leaf, block: Block, figures: Figures) -> Row:
     words = str(title.value)
     if words.lower().startswith(str(name.value).lower()):
-        title = Leaf(words[len(str(name.value)) :].strip(" ,"), title.confidence, title.method, title.citations)
+        title = Leaf(
+            words[len(str(name.value)) :].strip(" ,\u2013\u2014-"), title.confidence, title.method, title.citations
+        )
     return {"name": name, "position": title, "age": NOTHING, "signed": of_block(figures, block, True, 0.95)}
 
 
@@ -90,10 +93,25 @@ def _signature_table(figures: Figures, block: Block) -> Iterator[Row]:
             later = rows[index + 1 : index + 4]
             stop = next((k for k, other in enumerate(later) if any("/s/" in c.text.lower() for c in other)), len(later))
             near = [*row[position + 1 :], *(c for other in later[:stop] for c in other if abs(c.col - cell.col) <= 3)]
-            title = next((c for c in near if _ROLE.search(c.text) and not _DATE.fullmatch(c.text)), None)
+            titles = [c for c in near if _ROLE.search(c.text) and not _DATE.fullmatch(c.text)]
             name = _name(_repeated_half(match[1]))
-            if title is not None and not _FIRM.search(name):
-                yield _person(of_cell(figures, cell, value=name), of_cell(figures, title), block, figures)
+            if titles and not _FIRM.search(name):
+                # Signatures that stand side by side have their titles below them: the one with the name in it, or the next.
+                title = next((c for c in titles if c.text.lower().startswith(name.lower())), None) or min(
+                    titles, key=lambda c: (abs(c.col - cell.col) if c.row != cell.row else 0, c.row)
+                )
+                words = _whole([title.text, *(c.text for c in near if c.col == title.col and c.row > title.row)])
+                yield _person(of_cell(figures, cell, value=name), of_cell(figures, title, value=words), block, figures)
+
+
+def _whole(lines: Sequence[str]) -> str:
+    """A title with the lines below it as long as it breaks off in the middle (``Executive Vice President and``)."""
+    text = lines[0].strip()
+    for line in lines[1:3]:
+        if not text.endswith((" and", ",", "&")):
+            break
+        text = f"{text} {line.strip()}"
+    return text
 
 
 def _repeated_half(text: str) -> str:

@@ -79,6 +79,45 @@ def test_every_row_of_a_document_fits_the_catalogue_and_leads_to_its_bytes() -> 
     assert next(chunk["first_block"] for chunk in chunks) == 0
 
 
+ANNUAL = b"""<html><body><p>FORM 10-K</p><p>For the fiscal year ended June 30, 1999</p>
+<p><b>Item 1A. Risk Factors</b></p><p><b><i>We depend on few suppliers and cannot replace them quickly.</i></b></p>
+<p>There are two, and one of them charged $1.2 million more on March 3, 1999.</p>
+<p><b>Item 8. Financial Statements</b></p><p>(in thousands)</p><table><tr><td></td><td>1998</td><td>1999</td></tr>
+<tr><td>Net revenues</td><td>77,571</td><td>116,870</td></tr><tr><td>Gross profit</td><td>63,571</td><td>94,870</td></tr>
+<tr><td>Operating income</td><td>20,000</td><td>30,500</td></tr><tr><td>Net income</td><td>13,954</td><td>21,337</td></tr>
+</table><p>/s/ ADA QUILL</p><p>Ada Quill, Chief Executive Officer</p></body></html>"""
+
+
+def test_what_a_report_says_about_the_world_becomes_rows() -> None:
+    rows = rows_of(parse(ANNUAL, Hints(form="10-K")), stored(ANNUAL, form="10-K"), Outcome())
+    for name, table in rows.items():
+        checked(TABLES[name], table)
+    parts = {name.removeprefix("doc_salescience__"): table.to_pylist() for name, table in rows.items()}
+    entities = {row["entity_no"]: row for row in parts["entities"]}
+    assert {"company:0009900001", "person:ada quill", "money:1 2 million"} <= {
+        e["entity_key"] for e in entities.values()
+    }
+    (officer,) = parts["relations"]
+    assert (entities[officer["subject_no"]]["canonical_name"], officer["predicate"]) == ("Ada Quill", "officer_of")
+    assert entities[officer["object_no"]]["entity_cik"] == "0009900001"
+    blocks = {row["block_no"]: row["text"] for row in parts["blocks"]}
+    amounts = [m for m in parts["mentions"] if entities[m["entity_no"]]["entity_kind"] in ("money", "date")]
+    assert {blocks[m["block_no"]][m["char_start"] : m["char_end"]] for m in amounts} >= {
+        "$1.2 million",
+        "March 3, 1999",
+    }
+    (risk,) = parts["risk_factors"]
+    assert risk["title"].startswith("We depend on few suppliers")
+    assert ANNUAL[risk["src_start"] : risk["src_end"]].count(b"There are two") == 1
+    values = {(row["schema_name"], row["json_path"]): row for row in parts["extractions"]}
+    revenue = values["income_statement", "$.revenue"]
+    assert revenue["value_json"] == "116870000"
+    assert ANNUAL[revenue["src_start"] : revenue["src_end"]].count(b"116,870") == 1
+    events = rows_of(parse(GOOD, Hints(form="8-K")), stored(GOOD), Outcome())["doc_salescience__events"].to_pylist()
+    assert (events[0]["item"], events[0]["title"]) == ("8.01", "Other Events")
+    assert not parts["events"]
+
+
 @pytest.mark.corpus
 def test_recorded_filings_become_rows_of_the_catalogue(tmp_path: Path) -> None:
     root = os.environ.get("SALESCIENCE_CORPUS")
@@ -239,6 +278,10 @@ def test_the_settings_choose_the_backend_and_the_rows_keep_their_shape(
     assert client.credits == row["credits"] == 0.5
     assert row["section_count"] == 2
     assert row["block_count"] == rows["doc_salescience__blocks"].num_rows > 0
+    # What the engine read beside keeps its bytes, and points at no block of another backend.
+    events = rows["doc_salescience__events"].to_pylist()
+    assert [event["item"] for event in events] == ["8.01", "9.01"]
+    assert {event["block_no"] for event in events} == {None}
     chosen = services.settings.model_copy(update={"documents_backend": "reducto"})
     assert backend_of(Services.open(chosen), "r").name == "reducto"
 

@@ -228,3 +228,34 @@ def test_the_page_shows_items_and_facts_and_runs_nothing() -> None:
     assert "us-gaap:Eps" in shown
     assert "<mark" in shown
     assert "</html>" in to_page(parse(SUBMISSION))
+
+
+SIGNED = """<html><body><p>FORM 10-K</p><p>Signatures</p><table>
+<tr><td>/s/ Ada Quill</td><td>/s/ Boris Alder</td></tr>
+<tr><td>Ada Quill \u2013 Executive Vice President and</td><td>Boris Alder \u2013 Director</td></tr>
+<tr><td>Chief Financial Officer</td><td></td></tr></table>
+<p>/s/ Cora Finch</p><p>Cora Finch</p><p>Senior Director of Corporate Accounting</p></body></html>"""
+
+
+def test_signatures_side_by_side_keep_their_own_titles() -> None:
+    graph = read_entities(parse(SIGNED.encode()), filer_cik="0000000099")
+    found = {(r.subject.canonical, r.predicate, r.detail) for r in graph.relations}
+    assert found == {
+        ("Ada Quill", "officer_of", "Executive Vice President and Chief Financial Officer"),
+        ("Boris Alder", "director_of", "Director"),
+    } | {triple for triple in found if triple[0] == "Cora Finch"}
+    # An employee with the word in his title is no member of the board.
+    assert ("Cora Finch", "director_of") not in {(name, predicate) for name, predicate, _ in found}
+    assert {r.object.cik for r in graph.relations} == {"0000000099"}
+
+
+def test_an_exhibit_speaks_of_subsidiaries_and_of_nobody_who_signed_it() -> None:
+    lists = "<html><body><p>Exhibit 21.1</p><p>Subsidiaries of Wrenfield Corp</p><table><tr><td>Name</td><td>State</td></tr>"
+    data = (
+        lists
+        + "<tr><td>Wrenfield GmbH</td><td>Germany</td></tr></table><p>/s/ Ada Quill</p><p>President</p></body></html>"
+    )
+    graph = read_entities(parse(data.encode(), Hints(document_type="EX-21.1")), filer_cik="0000000099")
+    assert [(r.subject.canonical, r.predicate, r.object.canonical, r.detail) for r in graph.relations] == [
+        ("Wrenfield GmbH", "subsidiary_of", "CIK 0000000099", "Germany")
+    ]
