@@ -27,6 +27,7 @@ from salescience_pipeline.gateway import (
     tasks,
     triggers,
 )
+from salescience_pipeline.gateway.compression import Compression
 from salescience_pipeline.gateway.middleware import Envelope
 from salescience_pipeline.gateway.models import ProblemDocument
 from salescience_pipeline.gateway.state import State
@@ -39,6 +40,7 @@ _RESPONSES: dict[int | str, dict[str, Any]] = {
     for code, text in {
         400: "A body that cannot be read", 401: "No API key, or one that does not work",
         403: "The key lacks the scope or belongs to another organization", 404: "No such thing, or not yours",
+        406: "No form that `Accept` takes",
         408: "The body came too slowly", 409: "Not now", 413: "The body is too large", 422: "The request is not valid",
         429: "Too much at once", 503: "Not available now",
     }.items()
@@ -88,15 +90,23 @@ def create_app(settings: Settings) -> FastAPI:
     app.include_router(operations.build_router(state, upstreams))
     app.include_router(tasks.build_router(state, fan_out))
     app.include_router(proxy.build_router(upstreams))
+    # The last one stands outermost: a page has to be allowed to read a refusal as well.
+    app.add_middleware(Compression)
+    app.add_middleware(Envelope)
     app.add_middleware(
         CORSMiddleware,
         allow_origins=settings.gateway_origins,
         allow_methods=["GET", "POST", "DELETE"],
-        allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "X-API-Key", "X-Request-ID"],
-        expose_headers=["ETag", "Location", "Retry-After", "X-Request-ID", "Idempotent-Replayed"],
+        allow_headers=[
+            "Authorization", "Content-Type", "Idempotency-Key", "If-None-Match", "If-Range", "Last-Event-ID", "Range",
+            "X-API-Key", "X-Request-ID", "traceparent",
+        ],
+        expose_headers=[
+            "Accept-Ranges", "Content-Disposition", "Content-Range", "ETag", "Idempotent-Replayed", "Location", "Retry-After",
+            "X-Data-Note", "X-Next-Cursor", "X-Request-ID", "X-Warehouse-Version",
+        ],
         max_age=600,
-    )
-    app.add_middleware(Envelope)
+    )  # fmt: skip
     return app
 
 

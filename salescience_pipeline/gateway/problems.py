@@ -20,6 +20,7 @@ from salescience_pipeline.ledger.job_model import IdempotencyConflict, NotCancel
 _log = logging.getLogger("salescience.gateway")
 _TITLES = {
     400: "Bad request", 401: "Not authenticated", 403: "Not allowed", 404: "Not found", 405: "Method not allowed",
+    406: "Not acceptable",
     408: "Request timeout", 409: "Conflict", 413: "Too large", 415: "Unsupported media type", 416: "Range not satisfiable",
     422: "Invalid request", 429: "Too many requests", 500: "Internal error", 501: "Not implemented", 502: "Bad gateway",
     503: "Not available", 504: "Gateway timeout",

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import APIRouter, FastAPI, Path, Query, Request, Response
 
+from salescience_pipeline.gateway.negotiation import FORMATS, format_of
 from salescience_pipeline.gateway.problems import Problem, not_found
 from salescience_pipeline.gateway.query_models import (
     NAME,
@@ -35,18 +36,13 @@ if TYPE_CHECKING:
     from salescience_pipeline.lake.warehouse import Published
 
 SCOPE = "query:run"
-_MEDIA = {
-    "json": "application/json",
-    "csv": "text/csv; charset=utf-8",
-    "parquet": "application/vnd.apache.parquet",
-    "arrow": "application/vnd.apache.arrow.stream",
-}
+_MEDIA = {**FORMATS, "csv": f"{FORMATS['csv']}; charset=utf-8"}
 _STATUS = {"query_timeout": 408, "query_too_large": 413, "row_too_large": 413}
 _MAX_OFFSET = 10_000_000
 _FORMATS: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "The rows, and in X-Next-Cursor where the next page begins",
-        "content": {media.partition(";")[0]: {} for name, media in _MEDIA.items() if name != "json"},
+        "content": {media: {} for name, media in FORMATS.items() if name != "json"},
     }
 }
 
@@ -70,12 +66,13 @@ def query(body: QueryRequest, request: Request, caller: Calling) -> Response:
     Two questions of one organisation run at once; each has ten seconds. A cursor stays with the version that its first
     page was read from; rows come in the same order on every page when the question has an ORDER BY.
     """
+    format_ = format_of(body.format, request.headers.get("accept"))
     principal = caller.acting(SCOPE, body.organization_id)
     sql = _sql_of(body, caller, principal)
     digest = hashlib.sha256(json.dumps([sql, body.parameters]).encode()).hexdigest()
     published, offset = _place(caller, body.cursor, digest)
     workers: Workers = request.app.state.query_workers
-    asked = Asked(str(published.path), sql, tuple(body.parameters), body.limit, offset, body.format)
+    asked = Asked(str(published.path), sql, tuple(body.parameters), body.limit, offset, format_)
     header, rows = workers.ask(str(principal.organization_id), asked)
     code = header.get("code")
     caller.state.ledger.audit.record(
@@ -85,13 +82,13 @@ def query(body: QueryRequest, request: Request, caller: Calling) -> Response:
     if code is not None:
         raise Problem(_STATUS.get(code, 422), code, str(header["detail"]))
     following = _cursor(published.version, offset + header["rows"], digest) if header["more"] else None
-    return _response(body.format, header, rows, published.version, following, caller.state.settings.provenance_note)
+    return _response(format_, header, rows, published.version, following, caller.state.settings.provenance_note)
 
 
 def _response(
     format_: str, header: Mapping[str, Any], rows: bytes, version: int, following: str | None, note: str | None
 ) -> Response:
-    headers = {"Cache-Control": "private, no-store", "X-Warehouse-Version": str(version)}
+    headers = {"Cache-Control": "private, no-store", "Vary": "Accept", "X-Warehouse-Version": str(version)}
     if following is not None:
         headers["X-Next-Cursor"] = following
     if note is not None:

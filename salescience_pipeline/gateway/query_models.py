@@ -47,7 +47,9 @@ class QueryRequest(Strict):
     )
     limit: Annotated[StrictInt, Field(ge=1, le=MAX_ROWS)] = DEFAULT_ROWS
     cursor: Annotated[str, StringConstraints(strict=True, max_length=200)] | None = None
-    format: Literal["json", "csv", "parquet", "arrow"] = "json"
+    format: Literal["json", "ndjson", "csv", "parquet", "arrow"] | None = Field(
+        None, description="The form of the rows; without it, what `Accept` prefers."
+    )
     organization_id: Words | None = None
 
     @model_validator(mode="after")

@@ -209,7 +209,7 @@ def encode(page: Page, format_: str, max_bytes: int) -> tuple[bytes, int]:
             with pa.ipc.new_stream(sink, page.rows.schema) as writer:
                 writer.write_table(page.rows)
         return sink.getvalue(), page.rows.num_rows
-    return _text(page.rows, as_csv=format_ == "csv", max_bytes=max_bytes)
+    return _text(page.rows, format_, max_bytes=max_bytes)
 
 
 def _writable(rows: pa.Table) -> pa.Table:
@@ -221,27 +221,47 @@ def _writable(rows: pa.Table) -> pa.Table:
     return rows
 
 
-def _text(rows: pa.Table, *, as_csv: bool, max_bytes: int) -> tuple[bytes, int]:
+def _text(rows: pa.Table, format_: str, *, max_bytes: int) -> tuple[bytes, int]:
     pieces: list[str] = []
-    if as_csv:
+    if format_ == "csv":
         pieces.append(_line([_harmless(name) for name in rows.column_names]))
+    names = _distinct(rows.column_names)
     size, count = sum(len(piece.encode()) for piece in pieces), 0
     for batch in rows.to_batches(_BATCH):
         for row in zip(*(column.to_pylist() for column in batch.columns), strict=True):
-            plain = [_plain(value) for value in row]
-            text = _line([_cell(value) for value in plain]) if as_csv else json.dumps(plain, ensure_ascii=False)
+            text = _row([_plain(value) for value in row], names, format_)
             size += len(text.encode("utf-8", "replace")) + 1
             if size > max_bytes:
                 if not count:
                     raise Refused("row_too_large", f"One row is larger than an answer may be ({max_bytes:,} bytes).")
-                return _joined(pieces, as_csv=as_csv), count
+                return _joined(pieces, format_), count
             pieces.append(text)
             count += 1
-    return _joined(pieces, as_csv=as_csv), count
+    return _joined(pieces, format_), count
 
 
-def _joined(pieces: list[str], *, as_csv: bool) -> bytes:
-    return ("".join(pieces) if as_csv else f"[{','.join(pieces)}]").encode("utf-8", "replace")
+def _row(plain: list[Any], names: list[str], format_: str) -> str:
+    if format_ == "csv":
+        return _line([_cell(value) for value in plain])
+    if format_ == "ndjson":
+        return json.dumps(dict(zip(names, plain, strict=True)), ensure_ascii=False) + "\n"
+    return json.dumps(plain, ensure_ascii=False)
+
+
+def _distinct(names: list[str]) -> list[str]:
+    """The names of columns with none twice, for rows that are objects: ``a``, ``a_2``..."""
+    taken: dict[str, None] = {}
+    for name in names:
+        free, at = name, 1
+        while free in taken:
+            at += 1
+            free = f"{name}_{at}"
+        taken[free] = None
+    return list(taken)
+
+
+def _joined(pieces: list[str], format_: str) -> bytes:
+    return (f"[{','.join(pieces)}]" if format_ == "json" else "".join(pieces)).encode("utf-8", "replace")
 
 
 def _plain(value: Any) -> Any:

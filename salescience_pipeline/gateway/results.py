@@ -6,11 +6,7 @@ together (``acquisition.submissions``).
 
 from __future__ import annotations
 
-import codecs
-import csv
 import hashlib
-import io
-import json
 import re
 from collections.abc import Iterator, Sequence
 from typing import Annotated, Any
@@ -18,12 +14,14 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Header, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
+from salescience_pipeline.gateway import result_bodies
 from salescience_pipeline.gateway.jobs import Organization, job_of
-from salescience_pipeline.gateway.models import ResultsResponse
+from salescience_pipeline.gateway.models import ProblemDocument, ResultsResponse
+from salescience_pipeline.gateway.negotiation import FORMAT_PATTERN, FORMATS, format_of
 from salescience_pipeline.gateway.problems import Problem, not_found
-from salescience_pipeline.gateway.state import Caller, Calling, State
+from salescience_pipeline.gateway.state import Caller, Calling
 from salescience_pipeline.identifiers import OrganizationId
-from salescience_pipeline.ledger.job_model import JobView, SourceView
+from salescience_pipeline.ledger.job_model import JobView
 
 router = APIRouter(tags=["results"])
 _RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})", re.ASCII)
@@ -33,10 +31,24 @@ _SAFE = {
     "Content-Security-Policy": "sandbox; default-src 'none'",
 }
 _MEDIA = {"json": "application/json", "pdf": "application/octet-stream"}
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_WITH_CONTENT = frozenset(FORMATS) - {"csv"}
+"""Formats that carry contents; a spreadsheet's cell ends after 32,767 characters."""
+_ANSWERS: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "The envelopes",
+        "content": {media: {} for name, media in FORMATS.items() if name != "json"},
+        "headers": {"ETag": {"schema": {"type": "string"}}},
+    },
+    304: {"description": "Nothing new since the ETag that `If-None-Match` names"},
+}
+_CONTENT: dict[int | str, dict[str, Any]] = {
+    206: {"description": "The bytes of the range"},
+    304: _ANSWERS[304],
+    416: {"model": ProblemDocument, "description": "A range behind the end"},
+}
 
 
-@router.get("/results/{job_id}", response_model=ResultsResponse)
+@router.get("/results/{job_id}", response_model=ResultsResponse, responses=_ANSWERS)
 def results(
     job_id: str,
     request: Request,
@@ -48,10 +60,12 @@ def results(
     ] = None,
     source: Annotated[str | None, Query(pattern="^(sec|yahoo)$", description="Only this provider's.")] = None,
     format_: Annotated[
-        str, Query(alias="format", pattern="^(json|csv)$", description="csv: one line per source.")
-    ] = "json",
+        str | None,
+        Query(alias="format", pattern=FORMAT_PATTERN, description="Goes before `Accept`; csv: one line per source."),
+    ] = None,
 ) -> Response:
-    """What came of a job's sources, once it is over."""
+    """What came of a job's sources, once it is over: one document, or a row per source, streamed."""
+    chosen_format = format_of(format_, request.headers.get("accept"))
     job = job_of(caller, "results:read", job_id, organization_id)
     if not job.status.is_final and not partial:
         raise Problem(
@@ -59,21 +73,23 @@ def results(
             # Here "status" is the job's word, as the clients of POST /submit know it, and not the number again.
             headers={"Retry-After": "2"}, extra={"job_id": job.job_id, "status": job.status.value},
         )  # fmt: skip
-    with_content = fields is None and format_ == "json" and _may_read_content(caller)
+    with_content = fields is None and chosen_format in _WITH_CONTENT and _may_read_content(caller)
     chosen = [item for item in job.sources if item.status.is_final and source in (None, item.provider)]
-    tag = _tag([job.job_id, with_content, format_, *((item.key, item.status, item.content) for item in chosen)])
-    headers = {**_SAFE, "ETag": tag}
+    tag = _tag([job.job_id, with_content, chosen_format, *((item.key, item.status, item.content) for item in chosen)])
+    headers = {**_SAFE, "ETag": tag, "Vary": "Accept, Authorization"}
+    if (note := caller.state.settings.provenance_note) is not None:
+        headers["X-Data-Note"] = note
     if _unchanged(request, tag):
         return Response(status_code=304, headers=headers)
+    if chosen_format != "json":
+        headers["Content-Disposition"] = f'attachment; filename="{job.job_id}.{chosen_format}"'
+    body = result_bodies.body_of(chosen_format, caller.state, job, chosen, with_content=with_content)
     _audit(caller, job, [item.key for item in chosen], content=with_content)
-    if format_ == "csv":
-        headers["Content-Disposition"] = f'attachment; filename="{job.job_id}.csv"'
-        return Response(_csv(chosen), media_type="text/csv; charset=utf-8", headers=headers)
-    stream = _envelopes(caller.state, job, chosen, with_content=with_content)
-    return StreamingResponse(stream, media_type="application/json", headers=headers)
+    media = FORMATS[chosen_format] + ("; charset=utf-8" if chosen_format == "csv" else "")
+    return StreamingResponse(body, media_type=media, headers=headers)
 
 
-@router.get("/results/{job_id}/{key}", response_class=StreamingResponse)
+@router.get("/results/{job_id}/{key}", response_class=StreamingResponse, responses=_CONTENT)
 @router.head("/results/{job_id}/{key}", response_class=StreamingResponse, include_in_schema=False)
 def content(
     job_id: str,
@@ -101,7 +117,7 @@ def content(
     media = _MEDIA.get(found.content.kind, "text/plain; charset=utf-8")
     if request.method == "HEAD":
         return Response(status_code=code, headers=headers, media_type=media)
-    stream = _cut(_pieces(caller.state, found), first, last)
+    stream = _cut(result_bodies.pieces(caller.state, found), first, last)
     return StreamingResponse(stream, status_code=code, headers=headers, media_type=media)
 
 
@@ -149,16 +165,6 @@ def _span(text: str | None, size: int) -> tuple[int, int, int]:
     return first, last, 206
 
 
-def _pieces(state: State, source: SourceView) -> Iterator[bytes]:
-    """The content's bytes: a filing's from the archive, anything else from the results."""
-    from salescience_pipeline.clients.model import RawRef  # noqa: PLC0415 - with the lake, when first needed
-
-    assert source.content is not None
-    if source.provider == "sec":
-        return state.services.archive.pieces(RawRef(source.content.sha256, source.content.size))
-    return state.results.pieces(source.content.sha256)
-
-
 def _cut(pieces: Iterator[bytes], first: int, last: int) -> Iterator[bytes]:
     at = 0
     for piece in pieces:
@@ -166,63 +172,3 @@ def _cut(pieces: Iterator[bytes], first: int, last: int) -> Iterator[bytes]:
         at += len(piece)
         if part:
             yield part
-
-
-# -- the envelopes as one JSON document ---------------------------------------------------------------------------------
-def _envelopes(state: State, job: JobView, sources: Sequence[SourceView], *, with_content: bool) -> Iterator[bytes]:
-    yield b'{"job_id":' + _json(job.job_id) + b',"results":{'
-    separator = b""
-    for source in sources:
-        if source.content is None:
-            continue
-        yield separator + _json(source.key) + b':{"content":'
-        if with_content:
-            yield from _content(state, source)
-        else:
-            yield b"null"
-        about = {"content_type": source.content.kind, "source": source.provider, "metadata": dict(source.details)}
-        yield b"," + _json(about)[1:]
-        separator = b","
-    errors = {
-        source.key: {"status": source.status.value, "error_class": source.error_class, "error": source.error}
-        for source in sources
-        if source.content is None
-    }
-    yield b"}" + (b',"errors":' + _json(errors) if errors else b"") + b"}"
-
-
-def _content(state: State, source: SourceView) -> Iterator[bytes]:
-    assert source.content is not None
-    if source.content.kind == "json":
-        yield from _pieces(state, source)
-        return
-    decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
-    yield b'"'
-    for piece in _pieces(state, source):
-        yield _json(decoder.decode(piece))[1:-1]
-    yield _json(decoder.decode(b"", final=True))[1:-1] + b'"'
-
-
-def _json(value: Any) -> bytes:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str).encode()
-
-
-# -- as a table -----------------------------------------------------------------------------------------------------------
-_COLUMNS = ("ticker", "cik", "accession", "form", "filing_date", "report_date", "url", "fetched_at", "sha256")
-
-
-def _csv(sources: Sequence[SourceView]) -> str:
-    written = io.StringIO()
-    writer = csv.writer(written)
-    writer.writerow(["key", "source", "status", "content_type", "bytes", *_COLUMNS, "error"])
-    for item in sources:
-        kind, size = (item.content.kind, item.content.size) if item.content else ("", "")
-        values = [item.key, item.provider, item.status.value, kind, size]
-        values += [item.details.get(name) or "" for name in _COLUMNS]
-        writer.writerow([_harmless(value) for value in [*values, item.error or ""]])
-    return written.getvalue()
-
-
-def _harmless(value: object) -> object:
-    """A cell that no spreadsheet takes for a formula."""
-    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
