@@ -73,8 +73,12 @@ DOCUMENTS = [
 
 MARTS = [
     "mart_companies__companies",
+    "mart_companies__graph",
     "mart_documents__documents",
+    "mart_documents__events",
+    "mart_documents__extractions",
     "mart_documents__facts",
+    "mart_documents__risk_changes",
     "mart_documents__sections",
     "mart_earnings__calendar",
     "mart_filings__filings",
@@ -82,6 +86,7 @@ MARTS = [
     "mart_fundamentals__facts",
     "mart_fundamentals__metrics",
     "mart_fundamentals__statements",
+    "mart_insiders__activity",
     "mart_insiders__transactions",
     "mart_news__articles",
     "mart_operations__completeness",
@@ -89,6 +94,9 @@ MARTS = [
     "mart_prices__cross_check",
     "mart_prices__daily",
     "mart_quotes__latest",
+    "mart_search__chunks",
+    "mart_search__postings",
+    "mart_search__terms",
 ]
 
 

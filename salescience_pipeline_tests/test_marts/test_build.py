@@ -12,9 +12,11 @@ import duckdb
 import pyarrow as pa
 import pytest
 
+from salescience_pipeline.acquisition.processing import process
 from salescience_pipeline.acquisition.sandbox_process import Sandbox
 from salescience_pipeline.acquisition.services import Services
 from salescience_pipeline.catalog.datasets import DATASETS
+from salescience_pipeline.identifiers import parse_tickers
 from salescience_pipeline.marts.warehouse import WarehouseResource
 from salescience_pipeline.settings import Settings
 from salescience_pipeline_tests.test_acquisition.runs import PLAIN, TIINGO, everything, run
@@ -71,6 +73,7 @@ def marts(sandbox_of_session: Sandbox, tmp_path_factory: pytest.TempPathFactory)
         for selection in everything():
             if DATASETS[selection.dataset].provider in ("sec", "tiingo", "yahoo"):
                 run(services, selection)
+        process(services, parse_tickers(PLAIN[:2]), run_id="documents")
         resource = WarehouseResource(overrides=overrides)
         made = Marts(services, resource, location.build_defs(warehouse=resource), instance)
         assert not resource.is_current(), "nothing is published yet"
@@ -101,6 +104,44 @@ def test_facts_are_those_known_on_the_day(marts: Marts) -> None:
     assert overlapping == [{"n": 0}]
 
 
+def test_the_graph_knows_a_person_by_forms_and_by_signatures_as_one(marts: Marts) -> None:
+    edges = marts.query(
+        "select * from mart_companies__graph where subject_kind = 'person' and predicate = 'officer_of'"
+    )
+    assert {edge["form"] for edge in edges} & {"10-K", "10-Q"}
+    assert all(edge["object_cik"] and edge["first_filed"] <= edge["last_filed"] for edge in edges)
+    twice = marts.query("""
+        select object_key, list_sort(string_split(replace(replace(lower(subject_name), ',', ''), '.', ''), ' ')) as words
+        from mart_companies__graph where subject_kind = 'person' and predicate = 'officer_of'
+        group by all having count(*) > 1""")
+    assert not twice
+    assert marts.query("select count(*) as n from mart_companies__graph where predicate = 'auditor_of'")[0]["n"] == 2
+
+
+def test_search_ranks_chunks_and_leads_to_the_source(marts: Marts) -> None:
+    hits = marts.query("select * from search_filings('Supplier may fail, suppliers failing', hits := 5)")
+    assert len(hits) == 5
+    assert [hit["score"] for hit in hits] == sorted((hit["score"] for hit in hits), reverse=True)
+    assert all("supplier" in hit["text"].lower() for hit in hits)
+    document = marts.query(
+        f"select raw_sha256, bytes from mart_documents__documents where accession = '{hits[0]['accession']}'"
+    )[0]
+    assert 0 <= hits[0]["src_start"] < hits[0]["src_end"] <= document["bytes"]
+    only = marts.query("select form, item from search_filings('supplier', of_form := '10-K', of_item := '1A')")
+    assert {(hit["form"], hit["item"]) for hit in only} == {("10-K", "1A")}
+    assert not marts.query("select * from search_filings('the of and')")
+
+
+def test_what_insiders_did_in_a_month_adds_up(marts: Marts) -> None:
+    months = marts.query("select sum(net_amount) as net, sum(market_transactions) as n from mart_insiders__activity")[0]
+    lines = marts.query("""
+        select sum(case trans_code when 'P' then amount when 'S' then -amount end) as net, count(*) as n
+        from mart_insiders__transactions where trans_code in ('P', 'S') and amended_by is null and transaction_table = 'ND'
+    """)[0]
+    assert months["n"] == lines["n"] > 0
+    assert months["net"] == pytest.approx(lines["net"])
+
+
 def test_some_marts_alone_keep_the_others(marts: Marts) -> None:
     before = {
         name: marts.query(f"select count(*) as n from {name}")
@@ -111,6 +152,7 @@ def test_some_marts_alone_keep_the_others(marts: Marts) -> None:
     assert marts.version > version
     assert {name: marts.query(f"select count(*) as n from {name}") for name in before} == before
     assert marts.query("select count(*) as n from mart_companies__companies")[0]["n"] > 0
+    assert marts.query("select * from search_filings('supplier', hits := 1)"), "the search is part of every version"
 
 
 def test_a_red_test_publishes_nothing_and_a_reader_is_never_disturbed(marts: Marts) -> None:
