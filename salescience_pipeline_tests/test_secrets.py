@@ -33,7 +33,7 @@ FAULTS = [
 
 
 @pytest.mark.xdist_group("demo")
-def test_a_key_is_found_nowhere_after_good_and_bad_answers(sandbox: Sandbox, tmp_path: Path) -> None:
+def test_threat_6_a_key_is_found_nowhere_after_good_and_bad_answers(sandbox: Sandbox, tmp_path: Path) -> None:
     for fault in FAULTS:
         sandbox.post("/_sandbox/faults", fault)
     live = {

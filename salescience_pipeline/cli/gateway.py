@@ -42,6 +42,7 @@ def gateway(
     import uvicorn  # noqa: PLC0415
 
     from salescience_pipeline.gateway.app import create_app  # noqa: PLC0415
+    from salescience_pipeline.gateway.connections import PatientProtocol  # noqa: PLC0415
     from salescience_pipeline.gateway.state import State, is_loopback  # noqa: PLC0415
     from salescience_pipeline.settings import SettingsError  # noqa: PLC0415
 
@@ -59,6 +60,7 @@ def gateway(
         log_level=settings.log_level.lower(),
         access_log=False,
         server_header=False,
+        http=PatientProtocol,
         # Addresses come from the connection; a header that claims another one is nobody's word.
         proxy_headers=False,
         timeout_graceful_shutdown=10,

@@ -195,7 +195,7 @@ LOOK_ALIKES: list[tuple[str, PlannedRequest, int, object, str, AnswerClass]] = [
     [row[1:] for row in LOOK_ALIKES],
     ids=[f"{row[1].provider}: {row[0]}" for row in LOOK_ALIKES],
 )
-def test_status_type_and_shape_decide(
+def test_threat_20_status_type_and_shape_decide(
     request_: PlannedRequest, status: int, body: object, media_type: str, expected: AnswerClass
 ) -> None:
     verdict = judge(request_, status, body, media_type)

@@ -140,7 +140,7 @@ def test_who_is_late_by_almost_a_spacing_has_lost_the_slot() -> None:
     assert postpone(state, RULE, T0 + RULE.grace + 0.01, mine) == (state, None)
 
 
-def test_a_clock_set_back_does_not_stop_anybody() -> None:
+def test_threat_18_a_clock_set_back_does_not_stop_anybody() -> None:
     state, _ = permit_of(GateState(), RULE, T0 + 86_400)
     _, permit = permit_of(state, RULE, T0)
     assert permit.at <= T0 + RULE.window

@@ -84,7 +84,7 @@ def everything_logged() -> Iterator[io.StringIO]:
 
 @pytest.mark.parametrize("way", [*WAYS, "no connection"])
 @pytest.mark.parametrize("provider", ["sec", "tiingo", "yahoo", "finnhub", "polygon", "alphavantage"])
-def test_the_canary_is_nowhere(
+def test_threat_6_the_canary_is_nowhere(
     rig: Callable[..., Rig], tmp_path: Path, everything_logged: io.StringIO, provider: str, way: str
 ) -> None:
     def script(asked: Asked, _before: int) -> Say:

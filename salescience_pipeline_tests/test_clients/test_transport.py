@@ -193,7 +193,7 @@ def test_a_body_that_is_always_cut_is_an_error_and_leaves_nothing(rig: MakeRig) 
     assert one.store.latest(PAGE) is None
 
 
-def test_a_decompression_bomb_is_stopped_early_and_not_asked_for_again(rig: MakeRig) -> None:
+def test_threat_8_a_decompression_bomb_is_stopped_early_and_not_asked_for_again(rig: MakeRig) -> None:
     bomb = gzip.compress(b" " * 60_000_000)
     one = rig(always(Say(body=bomb, headers={"Content-Encoding": "gzip"})))
     with pytest.raises(TooLarge, match="expands more than 100 times"):
@@ -250,7 +250,7 @@ def test_a_provider_that_is_not_there_is_a_transient_failure(rig: MakeRig) -> No
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-def test_redirects_are_not_followed(rig: MakeRig, status: int) -> None:
+def test_threat_20_redirects_are_not_followed(rig: MakeRig, status: int) -> None:
     elsewhere = rig(always(page()))
     one = rig(always(Say(status, headers={"Location": elsewhere.server.origin + "/edgar/evil"})))
     with pytest.raises(Contract, match="redirects elsewhere"):

@@ -317,7 +317,7 @@ def test_titles_of_submission_headers_name_items(title: str, old: bool, item: st
     ],
     ids=["headings", "lines", "rows", "parts", "words", "blank lines"],
 )
-def test_documents_made_to_hurt_cost_little(body: str) -> None:
+def test_threat_22_documents_made_to_hurt_cost_little(body: str) -> None:
     document = parse(page(body).encode(), Hints(form="10-K"))
     _ = document.blocks
     before = document.source.limits.clock()

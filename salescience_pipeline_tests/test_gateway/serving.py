@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import threading
 import time
@@ -13,17 +14,19 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from salescience_pipeline.gateway.app import create_app
+from salescience_pipeline.gateway.connections import PatientProtocol
 from salescience_pipeline.settings import Settings
 
 
 @contextmanager
-def served(app: ASGIApp) -> Iterator[str]:
-    """The origin of ``app``, served until the block ends."""
+def served(app: ASGIApp, http: type[asyncio.Protocol] = PatientProtocol) -> Iterator[str]:
+    """The origin of ``app``, served until the block ends, as ``salescience gateway`` serves it."""
     listening = socket.socket()
     listening.bind(("127.0.0.1", 0))
     config = uvicorn.Config(
-        app, log_level="warning", access_log=False, ws="none", proxy_headers=False, timeout_graceful_shutdown=2
-    )
+        app, http=http, log_level="warning", access_log=False, ws="none", proxy_headers=False,
+        timeout_graceful_shutdown=2,
+    )  # fmt: skip
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
     thread.start()

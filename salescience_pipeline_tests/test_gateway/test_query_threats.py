@@ -116,7 +116,7 @@ _STATEMENTS = {
 
 
 @pytest.mark.parametrize("sql", _SELECTS.values(), ids=_SELECTS.keys())
-def test_003_45_a_question_reads_nothing_but_marts(warehouse: Path, sql: str) -> None:
+def test_003_45_threat_5_a_question_reads_nothing_but_marts(warehouse: Path, sql: str) -> None:
     with open_warehouse(str(warehouse)) as connection, pytest.raises((Refused, duckdb.Error)) as caught:
         check(connection, sql)
     assert isinstance(caught.value, Refused), caught.value
@@ -125,7 +125,7 @@ def test_003_45_a_question_reads_nothing_but_marts(warehouse: Path, sql: str) ->
 
 
 @pytest.mark.parametrize("sql", _STATEMENTS.values(), ids=_STATEMENTS.keys())
-def test_003_45_only_one_select_is_asked(warehouse: Path, sql: str) -> None:
+def test_003_45_threat_5_only_one_select_is_asked(warehouse: Path, sql: str) -> None:
     with open_warehouse(str(warehouse)) as connection, pytest.raises(Refused) as caught:
         check(connection, sql)
     assert caught.value.code == "not_one_select"
@@ -141,7 +141,7 @@ _CHANGES = (
 
 
 @pytest.mark.parametrize("name", [*_OUTSIDE, *_CHANGES])
-def test_003_45_the_connection_refuses_by_itself(warehouse: Path, name: str) -> None:
+def test_003_45_threat_5_the_connection_refuses_by_itself(warehouse: Path, name: str) -> None:
     """The second wall, with the first one left out: DuckDB's own locked configuration."""
     warehouse_rows = [{"a": 1}]
     with open_warehouse(str(warehouse)) as connection, pytest.raises(duckdb.Error):
@@ -161,7 +161,7 @@ def test_003_45_the_connection_refuses_by_itself(warehouse: Path, name: str) -> 
         "select q.ticker from mart_quotes__latest q, range(1), unnest([1]), generate_series(1, 1)",
     ],
 )
-def test_003_45_ordinary_questions_are_answered(warehouse: Path, sql: str) -> None:
+def test_003_45_threat_5_ordinary_questions_are_answered(warehouse: Path, sql: str) -> None:
     with open_warehouse(str(warehouse)) as connection:
         check(connection, sql)
         assert connection.execute(sql).fetchall() == [("AAPL",)]
@@ -195,12 +195,12 @@ def _ask(workers: Workers, warehouse: Path, sql: str, *, limit: int = 10) -> tup
         "mistake",
     ],
 )
-def test_003_45_a_bomb_ends_in_its_own_process(workers: Workers, warehouse: Path, sql: str, code: str) -> None:
+def test_003_45_threat_5_a_bomb_ends_in_its_own_process(workers: Workers, warehouse: Path, sql: str, code: str) -> None:
     assert _ask(workers, warehouse, sql)[0] == code
     assert _ask(workers, warehouse, "select 1") == (None, b"[[1]]")
 
 
-def test_003_45_a_page_ends_where_its_bytes_end(workers: Workers, warehouse: Path) -> None:
+def test_003_45_threat_5_a_page_ends_where_its_bytes_end(workers: Workers, warehouse: Path) -> None:
     asked = Asked(str(warehouse), "select repeat('x', 1000000) from range(100)", (), 100, 0, "csv")
     header, rows = workers.ask("acme", asked)
     assert header["more"]
@@ -208,7 +208,7 @@ def test_003_45_a_page_ends_where_its_bytes_end(workers: Workers, warehouse: Pat
     assert len(rows) < 10_000_000
 
 
-def test_003_45_the_wall_clock_ends_what_needs_no_processor(warehouse: Path) -> None:
+def test_003_45_threat_5_the_wall_clock_ends_what_needs_no_processor(warehouse: Path) -> None:
     workers = Workers(Limits(wall_seconds=0.001))
     try:
         assert _ask(workers, warehouse, "select 1")[0] == "query_timeout"
@@ -216,7 +216,7 @@ def test_003_45_the_wall_clock_ends_what_needs_no_processor(warehouse: Path) -> 
         workers.close()
 
 
-def test_003_45_the_worker_knows_no_secret_and_writes_no_file(warehouse: Path) -> None:
+def test_003_45_threat_5_the_worker_knows_no_secret_and_writes_no_file(warehouse: Path) -> None:
     """Asked from within: what the process of a question has in its environment, and what becomes of a write."""
     line = line_of(Question(str(warehouse), "select 1"))
     program = (

@@ -244,7 +244,7 @@ def test_000_08_and_09_results_come_in_the_envelope_when_the_job_is_over(
     assert not re.search(r"(^|,)[=+@-]", table.text, re.MULTILINE)
 
 
-def test_000_10_one_content_has_an_etag_ranges_and_harmless_headers(
+def test_000_10_threat_10_one_content_has_an_etag_ranges_and_harmless_headers(
     client: httpx.Client, settings: Settings, ledger: Ledger
 ) -> None:
     job_id, content = _submit(client), json.dumps({"text": "x" * 200_000}).encode()

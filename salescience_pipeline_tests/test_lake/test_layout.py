@@ -38,7 +38,7 @@ HOSTILE = [
 
 @given(st.one_of(st.text(), st.from_regex(r"[0-9a-f]{60,70}"), st.sampled_from(HOSTILE)))
 @example("0" * 64)
-def test_any_string_is_refused_as_a_digest_or_stays_inside_and_comes_back(text: str) -> None:
+def test_threat_2_any_string_is_refused_as_a_digest_or_stays_inside_and_comes_back(text: str) -> None:
     layout = Layout(Path("/nowhere/lake"))
     try:
         path = layout.blob(text)
@@ -50,7 +50,7 @@ def test_any_string_is_refused_as_a_digest_or_stays_inside_and_comes_back(text: 
 
 
 @given(st.one_of(st.text(), st.from_regex(r"(core|raw)_[a-z]+__[a-z_/.]+"), st.sampled_from([*HOSTILE, *TABLES])))
-def test_any_string_is_refused_as_a_table_or_names_a_folder_of_its_own(text: str) -> None:
+def test_threat_2_any_string_is_refused_as_a_table_or_names_a_folder_of_its_own(text: str) -> None:
     layout = Layout(Path("/nowhere/lake"))
     try:
         path = layout.table(text)
@@ -66,7 +66,7 @@ def test_every_table_of_the_catalogue_has_a_folder_and_a_lock() -> None:
     assert len({layout.table(name) for name in TABLES} | {layout.lock(name) for name in TABLES}) == 2 * len(TABLES)
 
 
-def test_a_link_that_leads_out_of_the_lake_is_refused(tmp_path: Path) -> None:
+def test_threat_2_a_link_that_leads_out_of_the_lake_is_refused(tmp_path: Path) -> None:
     layout, outside = Layout(tmp_path / "lake"), tmp_path / "outside"
     outside.mkdir()
     layout.tables.mkdir(parents=True)

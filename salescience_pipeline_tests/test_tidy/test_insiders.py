@@ -299,7 +299,7 @@ BOMBS = {
 
 @pytest.mark.parametrize("declaration", BOMBS.values(), ids=BOMBS)
 @pytest.mark.parametrize("wrapped", [False, True], ids=["alone", "in a submission"])
-def test_a_document_type_is_refused_before_anything_is_expanded(declaration: str, wrapped: bool) -> None:
+def test_threat_9_a_document_type_is_refused_before_anything_is_expanded(declaration: str, wrapped: bool) -> None:
     body = (
         ownership().replace("<ownershipDocument>", f"{declaration}<ownershipDocument>").replace("Doe Jane", "&l9;&a;")
     )
@@ -321,7 +321,7 @@ def test_a_document_type_hidden_by_an_encoding_is_refused_too() -> None:
         )
 
 
-def test_too_deep_too_large_and_too_many_lines_are_refused() -> None:
+def test_threat_9_too_deep_too_large_and_too_many_lines_are_refused() -> None:
     with pytest.raises(Contract, match="deep"):
         tidy(ownership(common="<a>" * 100 + "</a>" * 100))
     with pytest.raises(Contract):
