@@ -45,6 +45,10 @@ class AcquireConfig(dg.Config):
     )
 
 
+# Derived once: as an annotation of each asset's function it would be derived for each, a fifth of what loading costs.
+_ACQUIRE_SCHEMA = AcquireConfig.to_fields_dict()
+
+
 def build_assets() -> list[dg.AssetsDefinition | dg.AssetSpec]:
     """All acquisition assets, and the table assets above those with several writers."""
     tables = [_table_spec(table) for table in shared_tables()]
@@ -114,12 +118,14 @@ def build_dataset_asset(dataset: Dataset) -> dg.AssetsDefinition:
         backfill_policy=backfill_policy_of(dataset.cut),
         pool=PROVIDERS[dataset.provider].pool,
         description=dataset.description,
+        config_schema=_ACQUIRE_SCHEMA,
     )
     def materialize(
-        context: dg.AssetExecutionContext, config: AcquireConfig, services: ServicesResource
+        context: dg.AssetExecutionContext, services: ServicesResource
     ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
         from salescience_pipeline.orchestration.running import run_dataset  # noqa: PLC0415 - only a run needs it
 
+        config = AcquireConfig(**context.op_execution_context.op_config)
         yield from run_dataset(context, dataset, config, services.get())
 
     return materialize

@@ -52,6 +52,10 @@ class RepairConfig(dg.Config):
     datasets: list[str] = Field(default=[], description="Only these datasets; default: all.")
 
 
+# Derived once for all jobs, not at each function: every process of Dagster loads them all.
+_SCOPE_SCHEMA = ScopeConfig.to_fields_dict()
+
+
 def scope_op(job: Job) -> dg.OpDefinition:
     """The step of a job that runs its datasets in order for a scope."""
 
@@ -60,10 +64,12 @@ def scope_op(job: Job) -> dg.OpDefinition:
         description=job.description,
         pool=PROVIDERS[job.provider].pool,
         tags={"provider": job.provider},
+        config_schema=_SCOPE_SCHEMA,
     )
-    def acquire_scope(context: dg.OpExecutionContext, config: ScopeConfig, services: ServicesResource) -> None:
+    def acquire_scope(context: dg.OpExecutionContext, services: ServicesResource) -> None:
         from salescience_pipeline.acquisition.backfill import selections_of_job  # noqa: PLC0415 - only a run needs it
 
+        config = ScopeConfig(**context.op_config)
         opened = services.get()
         with _refusals(context):
             selections = selections_of_job(
