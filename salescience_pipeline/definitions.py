@@ -55,8 +55,11 @@ def build_defs(
 
 @contextmanager
 def _collector_paused() -> Iterator[None]:
-    """No garbage collection meanwhile: what is built stays, and one full collection walks all of Dagster's half a million
-    objects, which costs as much CPU as building every asset."""
+    """No garbage collection meanwhile.
+
+    What is built stays, and one full collection walks all of Dagster's half a million objects: as much CPU as building
+    every asset.
+    """
     enabled = gc.isenabled()
     gc.disable()
     try:

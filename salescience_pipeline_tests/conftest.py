@@ -11,11 +11,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck
+from hypothesis import settings as properties
 from sqlalchemy import create_engine
 
 from salescience_pipeline.acquisition.sandbox_process import Sandbox, ensure_sandbox
 from salescience_pipeline.acquisition.services import Services
 from salescience_pipeline.settings import Settings
+
+# How long an example takes says how busy the machine is, not whether the property holds.
+properties.register_profile("no clocks", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True)
+properties.load_profile("no clocks")
 
 TODAY = "2026-06-15"
 """The day on which tests of whole runs look at the fictional market: a Monday, so the last session is Friday the 12th."""
