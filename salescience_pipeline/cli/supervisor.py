@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import functools
 import os
 import signal
 import socket
@@ -24,6 +25,8 @@ from typing import Self
 from salescience_pipeline.settings import SettingsError
 
 _GRACE_SECONDS = 20.0
+_STANDS_BACK, _STANDS_FAR_BACK = 5, 10
+"""Somebody waits for the gateway; daemon and UI come after it, the code servers and their runs last."""
 _RESTARTS, _RESTART_WINDOW = 5, 120.0
 _LOCATIONS = {
     "salescience_pipeline": "salescience_pipeline.definitions",
@@ -39,6 +42,8 @@ class Child:
     command: Sequence[str]
     environment: Mapping[str, str]
     log: Path
+    nice: int = 0
+    """How far it stands back when processors are short."""
     process: subprocess.Popen[bytes] | None = None
     starts: list[float] = field(default_factory=list)
 
@@ -100,7 +105,7 @@ def stack(
         grpc_port = _stable_port(folder / f"{location}.port")
         command = [python, "-m", "dagster", "api", "grpc", "-m", module, "-h", "127.0.0.1", "-p", str(grpc_port)]
         command += ["--location-name", location]
-        children.append(Child(location, command, environment, folder / f"{location}.log"))
+        children.append(Child(location, command, environment, folder / f"{location}.log", _STANDS_FAR_BACK))
         servers.append(f"  - grpc_server: {{host: 127.0.0.1, port: {grpc_port}, location_name: {location}}}")
     workspace = folder / "workspace.yaml"
     workspace.write_text("load_from:\n" + "\n".join(servers) + "\n")
@@ -108,13 +113,13 @@ def stack(
     (folder / "webserver.port").write_text(str(port))
     daemon = [python, "-m", "dagster._daemon", "run", "-w", str(workspace)]
     webserver = [python, "-m", "dagster_webserver", "-w", str(workspace), "-h", "127.0.0.1", "-p", str(port)]
-    children.append(Child("daemon", daemon, environment, folder / "daemon.log"))
+    children.append(Child("daemon", daemon, environment, folder / "daemon.log", _STANDS_BACK))
     if gateway_port is not None:
         serve = "from salescience_pipeline.cli import main; main()"
         gateway = [python, "-c", serve, "gateway", "--host", "127.0.0.1", "--port", str(gateway_port)]
         children.append(Child("gateway", gateway, {**environment, **(gateway_settings or {})}, folder / "gateway.log"))
         (folder / "gateway.port").write_text(str(gateway_port))
-    children.append(Child("webserver", webserver, environment, folder / "webserver.log"))
+    children.append(Child("webserver", webserver, environment, folder / "webserver.log", _STANDS_BACK))
     return children
 
 
@@ -123,6 +128,19 @@ def _die_with_parent() -> None:
     with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL("libc.so.6", use_errno=True).prctl(1, signal.SIGTERM)
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def _prepare(nice: int) -> None:
+    """What a child does before its program: live no longer than its parent, and stand back.
+
+    Linux shares processors out among sessions first (autogroup) and each child has a session of its own, so the session
+    has to stand back too; where that does not exist, or is not allowed, the process's own niceness is all.
+    """
+    _die_with_parent()
+    if nice:
+        os.nice(nice)
+        with contextlib.suppress(OSError):
+            Path("/proc/self/autogroup").write_text(str(nice))
 
 
 class Supervisor:
@@ -152,7 +170,7 @@ class Supervisor:
         with child.log.open("ab") as log:
             child.process = subprocess.Popen(
                 child.command, cwd=self._cwd, env=dict(child.environment), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                start_new_session=True, preexec_fn=_die_with_parent,  # noqa: PLW1509 - this process has no threads
+                start_new_session=True, preexec_fn=functools.partial(_prepare, child.nice),  # noqa: PLW1509 - this process has no threads
             )  # fmt: skip
 
     def wait_ready(self, url: str, *, seconds: float = 120.0) -> None:

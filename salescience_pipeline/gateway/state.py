@@ -16,6 +16,7 @@ from fastapi import Depends, Request
 
 from salescience_pipeline.gateway.problems import Problem
 from salescience_pipeline.identifiers import InvalidIdentifier, OrganizationId
+from salescience_pipeline.ledger.group_commit import GroupCommit
 from salescience_pipeline.ledger.ledger import Ledger
 from salescience_pipeline.ledger.organizations import SCOPES, Principal
 from salescience_pipeline.settings import Settings, SettingsError
@@ -57,6 +58,7 @@ class State:
         self._lock = threading.Lock()
         self._principals: dict[str, tuple[float, Principal]] = {}
         self._known: set[str] = set()
+        self._has_lake = False
         self.reading = threading.BoundedSemaphore(2)
         self._answers: dict[object, tuple[float, Any]] = {}
 
@@ -65,6 +67,11 @@ class State:
         """The service database, migrated."""
         self.settings.root.mkdir(parents=True, exist_ok=True)
         return Ledger.open(self.settings.ledger_url)
+
+    @cached_property
+    def creations(self) -> GroupCommit:
+        """Where new jobs go: written together, answered once they are committed."""
+        return GroupCommit(self.ledger.jobs)
 
     @cached_property
     def services(self) -> Services:
@@ -84,6 +91,9 @@ class State:
 
     def close(self) -> None:
         """Close what was opened."""
+        creations = self.__dict__.pop("creations", None)
+        if creations is not None:
+            creations.close()
         opened = self.__dict__.pop("services", None)
         if opened is not None:
             opened.close()
@@ -108,6 +118,12 @@ class State:
                 self._principals.pop(key, None)
         return principal
 
+    def has_lake(self) -> bool:
+        """Whether anything was ever stored; asked of the disk until it is so."""
+        if not self._has_lake:
+            self._has_lake = self.settings.root.joinpath("lake", "tables").exists()
+        return self._has_lake
+
     def remembered(self, key: object) -> tuple[bool, Any]:
         """Whether the answer to ``key`` is remembered, and the answer."""
         with self._lock:
@@ -121,6 +137,10 @@ class State:
             if len(self._answers) > 5_000:
                 self._answers.clear()
             self._answers[key] = (time.monotonic() + seconds, answer)
+
+    def is_known(self, organization: str) -> bool:
+        """Whether this process has made the row of an organisation that needs no key."""
+        return organization in self._known
 
     def ensure(self, organization: OrganizationId) -> None:
         """Make the row of an organisation that needs no key, once per process."""

@@ -2,26 +2,34 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 from fastapi import APIRouter, Header, Query, Response
+from fastapi.responses import JSONResponse
+from starlette.concurrency import run_in_threadpool
 
 from salescience_pipeline.gateway.models import CompanyRequest, SubmitJobsRequest, SubmitJobsResponse
 from salescience_pipeline.gateway.planning import Company, UnplannableCompany, job_sources, match_name
 from salescience_pipeline.gateway.problems import Problem
 from salescience_pipeline.gateway.state import Calling, State
 from salescience_pipeline.identifiers import Cik, Ticker
-from salescience_pipeline.ledger.job_model import Content, NewJob, Once, PlannedSource
+from salescience_pipeline.ledger.job_model import Content, Creation, NewJob, Once, PlannedSource
 from salescience_pipeline.ledger.job_rules import CHUNK_TICKERS, SourceStatus
 
 if TYPE_CHECKING:
     from salescience_pipeline.acquisition.submissions import Found
 
+T = TypeVar("T")
+Lookup = tuple[str, tuple[Ticker, ...], int, str]
+"""What may lie in the lake: a provider, tickers, years and a form."""
+_SMALL = 5
+"""Companies up to which a submission is planned on the loop, in well under a millisecond."""
 INTERACTIVE = 10
 """The priority of what a person waits for; schedules have 0, backfills -10."""
 router = APIRouter(tags=["jobs"])
@@ -33,43 +41,63 @@ IdempotencyHeader = Annotated[
 
 
 @router.post("/submit", status_code=202, response_model=SubmitJobsResponse)
-def submit(
+async def submit(
     body: SubmitJobsRequest,
-    response: Response,
     caller: Calling,
     split: Annotated[str | None, Query(pattern="^company$", description="`company`: one job per company.")] = None,
     idempotency_key: IdempotencyHeader = None,
-) -> Mapping[str, Any]:
+) -> Response:
     """Ask for filings and prices of companies; the answer names the job, which goes on by itself."""
-    principal = caller.acting("jobs:write", body.organization_id)
-    companies = resolve(caller.state, body.companies)
-    groups: list[Sequence[Company]] = [[company] for company in companies] if split else [companies]
-    asked = {"n_years": body.n_years, "form_type": body.form_type}
-    jobs: list[NewJob] = []
-    for group in groups:
-        try:
-            sources = job_sources(group, n_years=body.n_years, form=body.form_type)
-        except UnplannableCompany as error:
-            raise Problem(422, "unplannable_company", str(error)) from None
-        jobs.append(
-            NewJob(
-                str(uuid.uuid4()), "submit", "submit", {**asked, "companies": [_as_asked(company) for company in group]},
-                answered(caller.state, sources, body.n_years, body.form_type), caller.request_id, INTERACTIVE, body.user_id,
-            )
-        )  # fmt: skip
-    answer = {"job_ids": [job.job_id for job in jobs]}
+    # What only computes stays on the loop; a thread is for what may wait for the database or the lake.
+    quick = caller.principal is not None or caller.state.is_known(body.organization_id)
+    principal = await _in(quick, caller.acting, "jobs:write", body.organization_id)
+    state, ask = caller.state, (body.n_years, body.form_type)
+    small = len(body.companies) <= _SMALL and all(company.ticker for company in body.companies)
+    jobs = []
+    for asked, sources in await _in(small, planned, state, body, bool(split)):
+        known = small and not needs_a_look(state, sources, *ask)
+        found = await _in(known, answered, state, sources, *ask)
+        job_id = str(uuid.uuid4())
+        jobs.append(NewJob(job_id, "submit", "submit", asked, found, caller.request_id, INTERACTIVE, body.user_id))
+    answer: Mapping[str, Any] = {"job_ids": [job.job_id for job in jobs]}
     once = None
     if idempotency_key is not None:
         digest = hashlib.sha256(json.dumps([body.model_dump(), split], sort_keys=True).encode()).hexdigest()
         once = Once(idempotency_key, digest, answer)
-    before = caller.state.ledger.jobs.create(
-        principal.organization_id, jobs, actor=principal.key_id, max_open=principal.max_open_jobs, once=once
-    )
+    creation = Creation(principal.organization_id, jobs, principal.key_id, principal.max_open_jobs, once)
+    before = await asyncio.wrap_future(state.creations.create(creation))
+    headers = {}
     if before is not None:
-        response.headers["Idempotent-Replayed"] = "true"
-        answer = dict(before)
-    response.headers["Location"] = f"/status/{answer['job_ids'][0]}?organization_id={principal.organization_id}"
-    return answer
+        headers["Idempotent-Replayed"] = "true"
+        answer = before
+    headers["Location"] = f"/status/{answer['job_ids'][0]}?organization_id={principal.organization_id}"
+    return JSONResponse(answer, 202, headers)
+
+
+async def _in(here: bool, function: Callable[..., T], *arguments: object) -> T:
+    """Call ``function`` here, or in a thread where it may wait."""
+    return function(*arguments) if here else await run_in_threadpool(function, *arguments)
+
+
+def planned(state: State, body: SubmitJobsRequest, split: bool) -> list[tuple[dict[str, Any], list[PlannedSource]]]:
+    """What is asked and its sources, for each job that the body means.
+
+    Raises:
+        InvalidIdentifier: for a ticker or a CIK that is none.
+        Problem: for a company that means nobody, several, or nothing that could be fetched.
+    """
+    companies = resolve(state, body.companies)
+    jobs = []
+    for group in [[company] for company in companies] if split else [companies]:
+        try:
+            sources = job_sources(group, n_years=body.n_years, form=body.form_type)
+        except UnplannableCompany as error:
+            raise Problem(422, "unplannable_company", str(error)) from None
+        asked = {
+            "n_years": body.n_years, "form_type": body.form_type, "companies": [_as_asked(company) for company in group],
+        }  # fmt: skip
+        jobs.append((asked, sources))
+    return jobs
 
 
 def _as_asked(company: Company) -> dict[str, Any]:
@@ -119,19 +147,30 @@ def _resolve(company: CompanyRequest, listed: Sequence[Mapping[str, str]]) -> Co
 
 
 # -- what is there already ----------------------------------------------------------------------------------------------
-def answered(state: State, sources: Sequence[PlannedSource], n_years: int, form: str) -> list[PlannedSource]:
-    """The sources with their content where the lake holds all of a provider's, young enough; else as they were."""
+def needs_a_look(state: State, sources: Sequence[PlannedSource], n_years: int, form: str) -> bool:
+    """Whether the lake has to be looked at for these sources, because what it holds is not remembered."""
+    return not all(state.remembered(key)[0] for key in _lookups(state, sources, n_years, form))
+
+
+def _lookups(state: State, sources: Sequence[PlannedSource], n_years: int, form: str) -> list[Lookup]:
+    """What to look up in the lake, one per provider; nothing where a run has to go anyway."""
     tickers = {
-        provider: list(dict.fromkeys(Ticker(source.ticker) for source in sources if source.provider == provider))
+        provider: tuple(dict.fromkeys(Ticker(source.ticker) for source in sources if source.provider == provider))
         for provider in ("sec", "yahoo")
     }
-    if not state.settings.root.joinpath("lake", "tables").exists() or max(map(len, tickers.values())) > CHUNK_TICKERS:
-        return list(sources)
+    if max(map(len, tickers.values())) > CHUNK_TICKERS or not state.has_lake():
+        return []
+    return [(provider, names, n_years, form) for provider, names in tickers.items() if names]
+
+
+def answered(state: State, sources: Sequence[PlannedSource], n_years: int, form: str) -> list[PlannedSource]:
+    """The sources with their content where the lake holds all of a provider's, young enough; else as they were."""
     done: dict[str, list[PlannedSource]] = {}
-    for provider, names in tickers.items():
-        found = _held(state, provider, tuple(names), n_years, form) if names else None
+    for lookup in _lookups(state, sources, n_years, form):
+        found = _held(state, lookup)
         if found is None:
             continue
+        provider = lookup[0]
         mine = [source for source in sources if source.provider == provider]
         filled = {source.key: _filled(source, found[Ticker(source.ticker)]) for source in mine}
         if all(filled.values()):
@@ -139,17 +178,14 @@ def answered(state: State, sources: Sequence[PlannedSource], n_years: int, form:
     return [item for source in sources for item in done.get(source.key, [source])]
 
 
-def _held(
-    state: State, provider: str, tickers: tuple[Ticker, ...], n_years: int, form: str
-) -> dict[Ticker, list[Found]] | None:
+def _held(state: State, lookup: Lookup) -> dict[Ticker, list[Found]] | None:
     """What the lake holds, if all of it is fresh; remembered for seconds, while freshness is a matter of hours.
 
     The lake is read for two requests at once at most. Who comes third goes on to a run, which finds the same.
     """
-    key = (provider, tickers, n_years, form)
     known: bool
     found: dict[Ticker, list[Found]] | None
-    known, found = state.remembered(key)
+    known, found = state.remembered(lookup)
     if known:
         return found
     if not state.reading.acquire(blocking=False):
@@ -157,9 +193,9 @@ def _held(
     try:
         from salescience_pipeline.acquisition import submissions as asked  # noqa: PLC0415 - after the gateway answers
 
-        if asked.is_fresh(state.services, provider, tickers, n_years, form):
-            found = asked.collect(state.services, state.results, provider, tickers, n_years, form)
-        state.remember(key, found)
+        if asked.is_fresh(state.services, *lookup):
+            found = asked.collect(state.services, state.results, *lookup)
+        state.remember(lookup, found)
     finally:
         state.reading.release()
     return found

@@ -24,6 +24,10 @@ GENESIS = "0" * 64
 """What stands before the first entry."""
 _LOCK = 0x5A1EA
 _ENTRIES = AuditEntry.metadata.tables[AuditEntry.__tablename__]
+_TAKE_TURN = text(
+    "SELECT pg_advisory_xact_lock(:space, place) FROM"
+    " (SELECT DISTINCT hashtext(name) AS place FROM unnest(:names) AS name ORDER BY place) AS places"
+)
 _INSERT = insert(_ENTRIES)
 _LAST = (
     select(_ENTRIES.c.seq, _ENTRIES.c.hash)
@@ -56,6 +60,28 @@ def _digest(values: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(listed, ensure_ascii=False, separators=(",", ":")).encode()).hexdigest()
 
 
+@dataclass(frozen=True, slots=True)
+class NewEntry:
+    """An entry to be added."""
+
+    organization: OrganizationId
+    at: dt.datetime
+    actor: str
+    action: str
+    target: str
+    request_id: str
+    detail: Mapping[str, Any] | None = None
+
+
+def take_turn(connection: Connection, organizations: Sequence[str]) -> None:
+    """Be the only one, until the transaction ends, who adds entries of these organisations.
+
+    On SQLite who writes is alone anyway. The locks are taken in one order, so that nobody waits in a circle.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.execute(_TAKE_TURN, {"space": _LOCK, "names": list(organizations)})
+
+
 def append(
     connection: Connection,
     organization: OrganizationId,
@@ -68,27 +94,38 @@ def append(
     detail: Mapping[str, Any] | None = None,
 ) -> str:
     """Add an entry inside a transaction that is under way; returns its digest."""
-    if connection.dialect.name == "postgresql":
-        # One at a time per organisation, or two entries would follow the same one.
-        connection.execute(
-            text("SELECT pg_advisory_xact_lock(:space, hashtext(:organization))"),
-            {"space": _LOCK, "organization": str(organization)},
-        )
-    last = connection.execute(_LAST, {"organization": str(organization)}).first()
-    values: dict[str, Any] = {
-        "organization_id": str(organization),
-        "seq": last.seq + 1 if last else 1,
-        "at": at,
-        "actor": actor[:127],
-        "action": action[:63],
-        "target": target[:200],
-        "request_id": request_id[:64],
-        "detail": json.dumps(dict(detail or {}), sort_keys=True, ensure_ascii=False),
-        "prev_hash": last.hash if last else GENESIS,
-    }
-    values["hash"] = _digest(values)
-    connection.execute(_INSERT, [values])
-    return str(values["hash"])
+    take_turn(connection, [organization])
+    return append_all(connection, [NewEntry(organization, at, actor, action, target, request_id, detail)])
+
+
+def append_all(connection: Connection, entries: Sequence[NewEntry]) -> str:
+    """Add entries, each organisation's in this order, inside a transaction that has its turn; returns the last digest."""
+    newest: dict[str, tuple[int, str]] = {}
+    rows = []
+    for entry in entries:
+        name = str(entry.organization)
+        if name not in newest:
+            last = connection.execute(_LAST, {"organization": name}).first()
+            newest[name] = (last.seq, last.hash) if last else (0, GENESIS)
+        seq, before = newest[name]
+        values: dict[str, Any] = {
+            "organization_id": name,
+            "seq": seq + 1,
+            "at": entry.at,
+            "actor": entry.actor[:127],
+            "action": entry.action[:63],
+            "target": entry.target[:200],
+            "request_id": entry.request_id[:64],
+            "detail": json.dumps(dict(entry.detail or {}), sort_keys=True, ensure_ascii=False),
+            "prev_hash": before,
+        }
+        values["hash"] = _digest(values)
+        newest[name] = (seq + 1, values["hash"])
+        rows.append(values)
+    if not rows:
+        return GENESIS
+    connection.execute(_INSERT, rows)
+    return str(rows[-1]["hash"])
 
 
 class AuditLog:

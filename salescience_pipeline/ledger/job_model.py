@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from salescience_pipeline.identifiers import OrganizationId
 from salescience_pipeline.ledger.errors import LedgerError
 from salescience_pipeline.ledger.job_rules import JobStatus, SourceStatus
 
@@ -71,6 +72,17 @@ class Once:
     key: str
     body_sha256: str
     answer: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Creation:
+    """What one caller wants made together: jobs, by whom, and the most that the organisation may have open."""
+
+    organization: OrganizationId
+    jobs: Sequence[NewJob]
+    actor: str
+    max_open: int
+    once: Once | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,27 +23,28 @@ INSERT_EVENT = insert(_TABLES[JobEvent.__tablename__])
 INSERT_CHUNK = insert(_TABLES[RunChunk.__tablename__])
 
 
+def event_rows(
+    owner: Mapping[str, str], told: Sequence[tuple[str | None, str]], now: dt.datetime
+) -> list[dict[str, Any]]:
+    """The events ``told``: (source key, status), the key None for the job itself."""
+    return [
+        {**owner, "at": now, "kind": "job" if key is None else "source", "key": key, "status": status}
+        for key, status in told
+    ]
+
+
 def tell(
     connection: Connection, owner: Mapping[str, str], told: Sequence[tuple[str | None, str]], now: dt.datetime
 ) -> None:
-    """Write the events ``told``: (source key, status), the key None for the job itself."""
+    """Write the events ``told``."""
     if told:
-        rows = [
-            {**owner, "at": now, "kind": "job" if key is None else "source", "key": key, "status": status}
-            for key, status in told
-        ]
-        connection.execute(INSERT_EVENT, rows)
+        connection.execute(INSERT_EVENT, event_rows(owner, told, now))
 
 
-def cut_chunks(
-    connection: Connection,
-    owner: Mapping[str, str],
-    pending: Sequence[tuple[str, str]],
-    attempt: int,
-    priority: int,
-    now: dt.datetime,
-) -> None:
-    """Cut the pending sources into what one run does: one provider, at most 25 tickers."""
+def chunk_rows(
+    owner: Mapping[str, str], pending: Sequence[tuple[str, str]], attempt: int, priority: int, now: dt.datetime
+) -> list[dict[str, Any]]:
+    """The pending sources cut into what one run does: one provider, at most 25 tickers."""
     rows = []
     for provider in dict.fromkeys(provider for provider, _ in pending):
         tickers = list(dict.fromkeys(ticker for name, ticker in pending if name == provider))
@@ -57,12 +58,12 @@ def cut_chunks(
                     "attempt": attempt,
                     "priority": priority,
                     "status": "waiting",
+                    "run_id": None,
                     "created_at": now,
                     "updated_at": now,
                 }
             )
-    if rows:
-        connection.execute(INSERT_CHUNK, rows)
+    return rows
 
 
 def content_values(content: Content | None) -> dict[str, Any]:

@@ -7,15 +7,18 @@ acknowledged is there. Writers say which run they are; a run that was replaced c
 from __future__ import annotations
 
 import datetime as dt
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Engine, RowMapping, bindparam, delete, func, insert, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from salescience_pipeline.identifiers import OrganizationId
 from salescience_pipeline.ledger import audit_log
+from salescience_pipeline.ledger.errors import LedgerError
+from salescience_pipeline.ledger.job_making import Making
 from salescience_pipeline.ledger.job_model import (
+    Creation,
     Event,
     IdempotencyConflict,
     JobView,
@@ -27,16 +30,14 @@ from salescience_pipeline.ledger.job_model import (
     TooManyOpenJobs,
 )
 from salescience_pipeline.ledger.job_rows import (
-    INSERT_JOB,
-    INSERT_SOURCE,
-    cut_chunks,
+    INSERT_CHUNK,
+    chunk_rows,
     outcome_values,
-    source_values,
     source_view,
     tell,
 )
 from salescience_pipeline.ledger.job_rules import NEXT, JobStatus, SourceStatus, job_status
-from salescience_pipeline.ledger.scoping import looking, writing
+from salescience_pipeline.ledger.scoping import enter, looking, writing
 from salescience_pipeline.ledger.service_models import IdempotencyKey, Job, JobEvent, JobSource, RunChunk
 
 KEY_LIFETIME = dt.timedelta(hours=24)
@@ -80,65 +81,62 @@ class Jobs:
             IdempotencyConflict: when ``once`` was used with another body.
             TooManyOpenJobs: when the organisation may open no more.
         """
-        now = self._clock()
-        with writing(self._engine, organization) as connection:
-            if once is not None and (before := self._claim(connection, organization, once, now)) is not None:
-                return before
-            waiting = [job for job in jobs if not _is_answered(job)]
-            if waiting and self._open_jobs(connection, organization) + len(waiting) > max_open:
-                raise TooManyOpenJobs(f"{organization} may have {max_open} open jobs; wait for some of them to end.")
-            for job in jobs:
-                self._insert(connection, organization, job, actor, now)
-        return None
+        (made,) = self.create_together([Creation(organization, tuple(jobs), actor, max_open, once)])
+        if isinstance(made, LedgerError):
+            raise made
+        return made
 
-    def _claim(
-        self, connection: Connection, organization: OrganizationId, once: Once, now: dt.datetime
-    ) -> Mapping[str, Any] | None:
-        mine = (IdempotencyKey.organization_id == str(organization), IdempotencyKey.key == once.key)
-        connection.execute(delete(IdempotencyKey).where(*mine, IdempotencyKey.created_at < now - KEY_LIFETIME))
-        make = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-        # Of several at once one inserts; on PostgreSQL the others wait here until it is committed.
-        made = connection.execute(
-            make(IdempotencyKey)
-            .values(
-                organization_id=str(organization), key=once.key, body_sha256=once.body_sha256, answer=dict(once.answer),
-                created_at=now,
+    def create_together(self, creations: Sequence[Creation]) -> list[Mapping[str, Any] | LedgerError | None]:
+        """Make what several callers ask for, in one transaction; what each of them gets from :meth:`create`.
+
+        An error of one caller is its answer and costs the others nothing. On PostgreSQL every statement still sees one
+        organisation only.
+        """
+        now = self._clock()
+        answers: dict[int, Mapping[str, Any] | LedgerError | None] = {}
+        with writing(self._engine, creations[0].organization) as connection:
+            names = sorted({creation.organization for creation in creations})
+            audit_log.take_turn(connection, names)
+            # The walls are PostgreSQL's; SQLite has none, so there all rows go in at once.
+            walls = [{name} for name in names] if connection.dialect.name == "postgresql" else [set(names)]
+            for inside in walls:
+                enter(connection, min(inside))
+                making, opened = Making(now), Counter[str]()
+                for place, creation in enumerate(creations):
+                    if creation.organization in inside:
+                        answers[place] = self._add(connection, making, opened, creation)
+                making.write(connection)
+        return [answers[place] for place in range(len(creations))]
+
+    def _add(
+        self, connection: Connection, making: Making, opened: Counter[str], creation: Creation
+    ) -> Mapping[str, Any] | LedgerError | None:
+        """Add one caller's rows to what is being made; its answer."""
+        organization, once = creation.organization, creation.once
+        if once is not None and (before := _said_before(connection, organization, once, making.now)) is not None:
+            return before
+        waiting = sum(not _is_answered(job) for job in creation.jobs)
+        if waiting and organization not in opened:
+            opened[organization] = self._open_jobs(connection, organization)
+        if waiting and opened[organization] + waiting > creation.max_open:
+            return TooManyOpenJobs(
+                f"{organization} may have {creation.max_open} open jobs; wait for some of them to end."
             )
-            .on_conflict_do_nothing()
-        )  # fmt: skip
-        if made.rowcount == 1:
-            return None
-        found = connection.execute(select(IdempotencyKey.body_sha256, IdempotencyKey.answer).where(*mine)).one()
-        if found.body_sha256 != once.body_sha256:
-            raise IdempotencyConflict("This Idempotency-Key was used with another request body.")
-        return dict(found.answer)
+        opened[organization] += waiting
+        if once is not None:
+            connection.execute(
+                insert(IdempotencyKey).values(
+                    organization_id=str(organization), key=once.key, body_sha256=once.body_sha256,
+                    answer=dict(once.answer), created_at=making.now,
+                )
+            )  # fmt: skip
+        for job in creation.jobs:
+            making.add(organization, job, creation.actor)
+        return None
 
     @staticmethod
     def _open_jobs(connection: Connection, organization: OrganizationId) -> int:
         return connection.scalar(_COUNT_OPEN, {"organization": str(organization)}) or 0
-
-    @staticmethod
-    def _insert(
-        connection: Connection, organization: OrganizationId, job: NewJob, actor: str, now: dt.datetime
-    ) -> None:
-        status = job_status(source.status for source in job.sources)
-        owner = {"organization_id": str(organization), "job_id": job.job_id}
-        row = {
-            **owner, "kind": job.kind, "name": job.name, "request": dict(job.request), "status": status.value,
-            "priority": job.priority, "request_id": job.request_id, "user_id": job.user_id, "created_at": now,
-            "updated_at": now,
-        }  # fmt: skip
-        connection.execute(INSERT_JOB, [row])
-        rows = [{**owner, **source_values(source, now), "position": place} for place, source in enumerate(job.sources)]
-        connection.execute(INSERT_SOURCE, rows)
-        tell(connection, owner, [(None, status.value)], now)
-        pending = [source for source in job.sources if source.status is SourceStatus.PENDING]
-        cut_chunks(connection, owner, [(source.provider, source.ticker) for source in pending], 1, job.priority, now)
-        detail = {"kind": job.kind, "name": job.name, "sources": len(job.sources), "user_id": job.user_id}
-        audit_log.append(
-            connection, organization, at=now, actor=actor, action="job.create", target=job.job_id,
-            request_id=job.request_id, detail=detail,
-        )  # fmt: skip
 
     # -- looking ----------------------------------------------------------------------------------------------------
     def view(self, organization: OrganizationId, job_id: str) -> JobView | None:
@@ -289,7 +287,8 @@ class Jobs:
             mine = (RunChunk.organization_id == str(organization), RunChunk.job_id == job_id)
             last = connection.scalar(select(func.max(RunChunk.attempt)).where(*mine)) or 0
             priority = connection.scalar(select(Job.priority).where(*_is(organization, job_id))) or 0
-            cut_chunks(connection, owner, [(row.provider, row.ticker) for row in rows], last + 1, priority, now)
+            pending = [(row.provider, row.ticker) for row in rows]
+            connection.execute(INSERT_CHUNK, chunk_rows(owner, pending, last + 1, priority, now))
             tell(connection, owner, [(row.key, SourceStatus.PENDING.value) for row in rows], now)
             connection.execute(update(Job).where(*_is(organization, job_id)).values(cancel_requested_at=None))
             _derive(connection, organization, job_id, before, now)
@@ -302,6 +301,20 @@ class Jobs:
 _JOB_FIELDS = (
     "organization_id", "job_id", "kind", "name", "request", "request_id", "user_id", "priority", "created_at", "updated_at",
 )  # fmt: skip
+
+
+def _said_before(
+    connection: Connection, organization: OrganizationId, once: Once, now: dt.datetime
+) -> Mapping[str, Any] | IdempotencyConflict | None:
+    """What the key was answered with before; nobody else makes keys of this organisation while its turn is held."""
+    mine = (IdempotencyKey.organization_id == str(organization), IdempotencyKey.key == once.key)
+    connection.execute(delete(IdempotencyKey).where(*mine, IdempotencyKey.created_at < now - KEY_LIFETIME))
+    found = connection.execute(select(IdempotencyKey.body_sha256, IdempotencyKey.answer).where(*mine)).first()
+    if found is None:
+        return None
+    if found.body_sha256 != once.body_sha256:
+        return IdempotencyConflict("This Idempotency-Key was used with another request body.")
+    return dict(found.answer)
 
 
 def _is_answered(job: NewJob) -> bool:

@@ -42,7 +42,7 @@ def _turn(engine: Engine) -> AbstractContextManager[object]:
 def writing(engine: Engine, organization: OrganizationId | None) -> Iterator[Connection]:
     """A transaction that writes; ``None`` for housekeeping across organisations."""
     with _turn(engine), engine.begin() as connection:
-        _enter(connection, organization)
+        enter(connection, organization)
         yield connection
 
 
@@ -50,10 +50,11 @@ def writing(engine: Engine, organization: OrganizationId | None) -> Iterator[Con
 def looking(engine: Engine, organization: OrganizationId | None) -> Iterator[Connection]:
     """A transaction that only reads, and waits for no writer on SQLite."""
     with reading(engine).begin() as connection:
-        _enter(connection, organization)
+        enter(connection, organization)
         yield connection
 
 
-def _enter(connection: Connection, organization: OrganizationId | None) -> None:
+def enter(connection: Connection, organization: OrganizationId | None) -> None:
+    """See ``organization``'s rows from here on, until the transaction ends; ``None`` for all of them."""
     if connection.dialect.name == "postgresql":
         connection.execute(_SET, {"organization": EVERYBODY if organization is None else str(organization)})
