@@ -25,8 +25,8 @@ from typing import Self
 from salescience_pipeline.settings import SettingsError
 
 _GRACE_SECONDS = 20.0
-_STANDS_BACK, _STANDS_FAR_BACK = 5, 10
-"""Somebody waits for the gateway; daemon and UI come after it, the code servers and their runs last."""
+_STANDS_BACK = 5
+"""How far the code servers and their runs stand back: somebody waits for the gateway."""
 _RESTARTS, _RESTART_WINDOW = 5, 120.0
 _LOCATIONS = {
     "salescience_pipeline": "salescience_pipeline.definitions",
@@ -105,7 +105,7 @@ def stack(
         grpc_port = _stable_port(folder / f"{location}.port")
         command = [python, "-m", "dagster", "api", "grpc", "-m", module, "-h", "127.0.0.1", "-p", str(grpc_port)]
         command += ["--location-name", location]
-        children.append(Child(location, command, environment, folder / f"{location}.log", _STANDS_FAR_BACK))
+        children.append(Child(location, command, environment, folder / f"{location}.log", _STANDS_BACK))
         servers.append(f"  - grpc_server: {{host: 127.0.0.1, port: {grpc_port}, location_name: {location}}}")
     workspace = folder / "workspace.yaml"
     workspace.write_text("load_from:\n" + "\n".join(servers) + "\n")
@@ -113,13 +113,13 @@ def stack(
     (folder / "webserver.port").write_text(str(port))
     daemon = [python, "-m", "dagster._daemon", "run", "-w", str(workspace)]
     webserver = [python, "-m", "dagster_webserver", "-w", str(workspace), "-h", "127.0.0.1", "-p", str(port)]
-    children.append(Child("daemon", daemon, environment, folder / "daemon.log", _STANDS_BACK))
+    children.append(Child("daemon", daemon, environment, folder / "daemon.log"))
     if gateway_port is not None:
         serve = "from salescience_pipeline.cli import main; main()"
         gateway = [python, "-c", serve, "gateway", "--host", "127.0.0.1", "--port", str(gateway_port)]
         children.append(Child("gateway", gateway, {**environment, **(gateway_settings or {})}, folder / "gateway.log"))
         (folder / "gateway.port").write_text(str(gateway_port))
-    children.append(Child("webserver", webserver, environment, folder / "webserver.log", _STANDS_BACK))
+    children.append(Child("webserver", webserver, environment, folder / "webserver.log"))
     return children
 
 
