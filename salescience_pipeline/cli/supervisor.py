@@ -17,7 +17,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Self
@@ -27,7 +27,8 @@ from salescience_pipeline.settings import SettingsError
 _GRACE_SECONDS = 20.0
 _STANDS_BACK = 5
 """How far the code servers and their runs stand back: somebody waits for the gateway."""
-_RESTARTS, _RESTART_WINDOW = 5, 120.0
+_SHORT_LIVES, _SHORT_SECONDS = 5, 15.0
+"""A child that ends this often, each time this soon, will not come up: starting it again is no help any more."""
 _LOCATIONS = {
     "salescience_pipeline": "salescience_pipeline.definitions",
     "salescience_marts": "salescience_pipeline.marts.definitions",
@@ -45,7 +46,9 @@ class Child:
     nice: int = 0
     """How far it stands back when processors are short."""
     process: subprocess.Popen[bytes] | None = None
-    starts: list[float] = field(default_factory=list)
+    started: float = 0.0
+    short_lives: int = 0
+    """How often in a row it ended soon after its start."""
 
 
 def _is_free(port: int) -> bool:
@@ -166,7 +169,7 @@ class Supervisor:
         self._stopping = True
 
     def _start(self, child: Child) -> None:
-        child.starts.append(time.monotonic())
+        child.started = time.monotonic()
         with child.log.open("ab") as log:
             child.process = subprocess.Popen(
                 child.command, cwd=self._cwd, env=dict(child.environment), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
@@ -199,9 +202,8 @@ class Supervisor:
         for child in self.children:
             if child.process is None or child.process.poll() is None or self._stopping:
                 continue
-            now = time.monotonic()
-            child.starts = [start for start in child.starts if now - start < _RESTART_WINDOW]
-            if len(child.starts) >= _RESTARTS:
+            child.short_lives = child.short_lives + 1 if time.monotonic() - child.started < _SHORT_SECONDS else 0
+            if child.short_lives >= _SHORT_LIVES:
                 raise SettingsError(f"The {child.name} process keeps ending; its log is {child.log}.")
             self._start(child)
 
