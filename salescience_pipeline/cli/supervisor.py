@@ -149,9 +149,10 @@ def _prepare(nice: int) -> None:
 class Supervisor:
     """Keeps the children running until it is told to stop."""
 
-    def __init__(self, children: Sequence[Child], *, cwd: Path) -> None:
-        """Nothing is started before the block is entered."""
+    def __init__(self, children: Sequence[Child], *, cwd: Path, short_seconds: float = _SHORT_SECONDS) -> None:
+        """Nothing is started before the block is entered; a life below ``short_seconds`` counts as a failed start."""
         self.children, self._cwd, self._stopping = list(children), cwd, False
+        self._short_seconds = short_seconds
 
     def __enter__(self) -> Self:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -202,7 +203,7 @@ class Supervisor:
         for child in self.children:
             if child.process is None or child.process.poll() is None or self._stopping:
                 continue
-            child.short_lives = child.short_lives + 1 if time.monotonic() - child.started < _SHORT_SECONDS else 0
+            child.short_lives = child.short_lives + 1 if time.monotonic() - child.started < self._short_seconds else 0
             if child.short_lives >= _SHORT_LIVES:
                 raise SettingsError(f"The {child.name} process keeps ending; its log is {child.log}.")
             self._start(child)
