@@ -33,7 +33,7 @@ def _child(folder: Path, program: str, *, nice: int = 0) -> Child:
 
 def test_a_child_that_never_comes_up_is_told_with_its_log(tmp_path: Path) -> None:
     child = _child(tmp_path, "raise SystemExit(1)")
-    with Supervisor([child], cwd=tmp_path) as supervisor, pytest.raises(SettingsError, match="keeps ending.*one.log"):
+    with Supervisor([child], cwd=tmp_path) as supervisor, pytest.raises(SettingsError, match=r"keeps ending.*one\.log"):
         supervisor.run()
 
 

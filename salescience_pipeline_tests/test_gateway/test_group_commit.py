@@ -61,7 +61,7 @@ def test_000_17_two_writers_with_the_same_organisations_wait_for_each_other_in_o
     # Of the two first ones of each organisation, under one key, one is the other's replay.
     assert sum(made.result() is not None for _, made in asked) == len(names)
     verdicts = ledger.audit.verify()
-    assert {verdict.organization_id: verdict.entries for verdict in verdicts} == {name: 11 for name in names}
+    assert {verdict.organization_id: verdict.entries for verdict in verdicts} == dict.fromkeys(names, 11)
     assert all(verdict.reason is None for verdict in verdicts)
 
 
