@@ -16,8 +16,6 @@ import pyarrow as pa
 from salescience_pipeline.acquisition.outcome import Status
 from salescience_pipeline.acquisition.services import Services
 from salescience_pipeline.catalog.datasets import DATASETS, Cut, Dataset
-from salescience_pipeline.clients.gate import gate_rules
-from salescience_pipeline.clients.gate_steps import allowance
 from salescience_pipeline.clients.plan import Coverage, FilingRef, Known, Selection
 from salescience_pipeline.identifiers import Accession, Cik, FileName, InvalidIdentifier, Ticker
 from salescience_pipeline.lake.tables import Where
@@ -44,15 +42,8 @@ def read_known(services: Services, dataset: Dataset, selection: Selection) -> Kn
         filings=filings,
         documents=documents,
         reports=_reports(services, selection) if _needs(dataset, "core_finnhub__earnings_calendar") else {},
-        allowance=_allowance(services, dataset),
+        allowance=services.allowance(dataset.provider),
     )
-
-
-def _allowance(services: Services, dataset: Dataset) -> int | None:
-    """What the provider's quotas still allow, as all processes together have used them."""
-    store = services.ledger.gate_store
-    rule = gate_rules(services.settings)[dataset.provider]
-    return allowance(store.read(dataset.provider), rule, store.now()) if rule.quotas else None
 
 
 def _reports(services: Services, selection: Selection) -> dict[Ticker, dt.date]:

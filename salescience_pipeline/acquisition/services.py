@@ -7,6 +7,7 @@ neither a database nor a sandbox. What does not belong here: what to do with the
 from __future__ import annotations
 
 import datetime as dt
+import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from types import TracebackType
@@ -20,6 +21,7 @@ from salescience_pipeline.catalog.providers import PROVIDERS
 from salescience_pipeline.catalog.scopes import Scope
 from salescience_pipeline.clients.endpoints import base_urls, credentials
 from salescience_pipeline.clients.gate import Gate, gate_rules
+from salescience_pipeline.clients.gate_steps import allowance
 from salescience_pipeline.clients.transport import Transport
 from salescience_pipeline.identifiers import Cik, Ticker, parse_date
 from salescience_pipeline.lake.archive import Archive
@@ -40,9 +42,23 @@ def _utc_now() -> dt.datetime:
 class Services:
     """What a run works with."""
 
-    def __init__(self, settings: Settings, *, clock: Callable[[], dt.datetime] = _utc_now) -> None:
-        """Nothing is opened yet; ``clock`` gives aware moments."""
-        self.settings, self._clock = settings, clock
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        clock: Callable[[], dt.datetime] | None = None,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        """Nothing is opened yet.
+
+        Args:
+            settings: Of one world.
+            clock: Gives aware moments, to completeness, gate and archive alike; the machine's clock (the database's for the
+                gate) by default. With a clock of its own a day of waiting at the providers' limits takes no time.
+            sleep: Waits that many seconds; must make ``clock`` advance.
+        """
+        self.settings, self._given_clock, self._sleep = settings, clock, sleep
+        self._clock = clock or _utc_now
         self._transports: list[Transport] = []
 
     @classmethod
@@ -82,7 +98,7 @@ class Services:
         # Replay must not even start a sandbox; with no address there is nowhere to send to.
         origin = self.sandbox.url if mode == "live" and self.sandbox is not None else None
         opened = Transport(
-            gate=Gate(self.ledger.gate_store, gate_rules(self.settings)),
+            gate=Gate(self.ledger.gate_store, gate_rules(self.settings), clock=self._gate_clock, sleep=self._sleep),
             store=self.archive,
             base_urls=base_urls(self.settings, origin) if mode == "live" else {},
             credentials=credentials(self.settings),
@@ -91,9 +107,24 @@ class Services:
             threads=self.settings.threads,
             spool_dir=self.settings.root / "spool",
             max_body_bytes=self.settings.max_body_bytes,
+            clock=self._clock,
+            sleep=self._sleep,
         )
         self._transports.append(opened)
         return opened
+
+    def allowance(self, provider: str) -> int | None:
+        """Requests that the provider's quotas still allow, as all processes together have used them; None without a quota."""
+        store, rule = self.ledger.gate_store, gate_rules(self.settings)[provider]
+        if not rule.quotas:
+            return None
+        now = self._gate_clock() if self._gate_clock is not None else store.now()
+        return allowance(store.read(provider), rule, now)
+
+    @property
+    def _gate_clock(self) -> Callable[[], float] | None:
+        given = self._given_clock
+        return None if given is None else lambda: given().timestamp()
 
     def close(self) -> None:
         """Close what was opened."""
@@ -141,12 +172,8 @@ class Services:
         return self.now().astimezone(calendar.NEW_YORK).date()
 
     def last_session(self) -> dt.date:
-        """The newest trading day whose end-of-day prices should be out; in the sandbox, the last one before today."""
-        return (
-            calendar.last_session_out(self.now())
-            if self.settings.is_live
-            else calendar.last_session_before(self.today())
-        )
+        """The newest trading day whose end-of-day prices should be out; of a frozen day (noon), the one before it."""
+        return calendar.last_session_out(self.now())
 
     def sessions(self, first: dt.date, last: dt.date) -> list[dt.date]:
         """Trading days from ``first`` to ``last``, both included."""

@@ -31,6 +31,9 @@ from salescience_pipeline.sandbox.sec_calendar import EASTERN
 from salescience_pipeline.sandbox.stats import Stats
 from salescience_pipeline.sandbox.world import NOTE, World
 
+PRICES_OUT = dt.time(17, 30)
+"""When the end-of-day prices of a session are out, in New York (reference/providers.md, section 5)."""
+
 PROVIDERS = ("edgar", "yahoo", "tiingo", "finnhub", "polygon", "alphavantage", "reducto", "services")
 """Modules of this package that emulate a provider; the name is also the first segment of its paths."""
 
@@ -106,6 +109,7 @@ class Sandbox:
     providers: dict[str, Provider] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
+        self._given_closed = self.world.today_closed
         self.limits = Limits(self.clock)
         self.earnings = Earnings(self.world, self.happenings, self.moment)
         self.news = Newsroom(self.world, self.earnings, self.happenings, self.moment)
@@ -138,6 +142,14 @@ class Sandbox:
         if at.astimezone(EASTERN).date() != self.world.today:
             raise ValueError(f"The moment {text!r} is not on {self.world.today}, the market's date in New York.")
         self.at = at.astimezone(dt.UTC)
+
+    def follow_the_clock(self) -> None:
+        """Let the day's end-of-day prices come out when it is time; a date that was given alone is looked at before."""
+        if self.at is not None or not self.world.frozen:
+            local = self.moment().astimezone(EASTERN)
+            self.world.close_today(local.date() >= self.world.today and local.time() >= PRICES_OUT)
+        else:
+            self.world.close_today(self._given_closed)
 
     def understand(self, spec: Mapping[str, Any]) -> Happening:
         """Read an event that is not one of prices, and check it against this market.
@@ -334,6 +346,7 @@ class Application:
 
         request = Request(scope, receive)
         try:
+            self.sandbox.follow_the_clock()
             refused = self.sandbox.limits.check(provider.name, provider.account(request), provider.symbol(request))
             if refused is not None:
                 await provider.refuse(refused, request)(scope, receive, noted)

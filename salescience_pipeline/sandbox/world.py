@@ -218,6 +218,12 @@ class World:
         self._by_ticker[after.ticker] = after
         self._by_cik[after.cik] = after
 
+    def close_today(self, closed: bool) -> None:
+        """Let the session of ``today`` be over, so that its bar exists, or not yet."""
+        if closed != self.today_closed:
+            self.today_closed = closed
+            self._forget()
+
     def clear_events(self) -> None:
         """Take back every event that was added by hand."""
         self._events = ()

@@ -370,3 +370,17 @@ def test_every_session_of_a_listed_company_has_a_row(sandbox):
     rows = prices(sandbox, "TORVA", "?startDate=2010-01-01")
     days = [dt.date.fromisoformat(row["date"][:10]) for row in rows]
     assert days == nyse.sessions(dt.date(2018, 6, 14), dt.date.fromisoformat(LAST))
+
+
+@pytest.mark.parametrize(("clock", "newest"), [("17:29:59", LAST), ("17:30:00", TODAY)])
+def test_the_day_s_prices_are_out_at_half_past_five(sandbox, clock, newest):
+    sandbox.http.post("/_sandbox/world", json={"at": f"{TODAY}T{clock}-05:00"})
+    listed = sandbox.get("/tiingo/tiingo/daily/prices", params={"tickers": "ALDRN"}, headers=TOKEN).json()
+    ranged = sandbox.get(
+        "/tiingo/tiingo/daily/ALDRN/prices", params={"startDate": LAST, "endDate": TODAY}, headers=TOKEN
+    ).json()
+    assert [row["date"][:10] for row in listed] == [newest]
+    assert ranged[-1]["date"][:10] == newest
+    sandbox.http.post("/_sandbox/world", json={"at": None})
+    listed = sandbox.get("/tiingo/tiingo/daily/prices", params={"tickers": "ALDRN"}, headers=TOKEN).json()
+    assert [row["date"][:10] for row in listed] == [LAST], "a date alone is looked at before its prices"
