@@ -101,7 +101,8 @@ class Day:
 
     def __init__(
         self, sandbox: RunningSandbox, folder: Path, options: argparse.Namespace, instance: dg.DagsterInstance
-    ):
+    ) -> None:
+        """Follow the lists of the sandbox's market."""
         world = sandbox.admin("world")
         self.day = dt.date.fromisoformat(world["today"])
         self.sandbox, self.instance = sandbox, instance
