@@ -209,10 +209,14 @@ class Services:
         return tickers
 
     def ciks(self, tickers: Sequence[Ticker] | None = None) -> Mapping[Ticker, Cik]:
-        """The company that each ticker belongs to now; unknown tickers are left out."""
+        """The company that each ticker belongs to now; unknown tickers are left out.
+
+        A ticker of ten digits is a CIK: the symbol of a company that no exchange lists.
+        """
         where = Where(values={"is_current": [True]} | ({"ticker": list(tickers)} if tickers is not None else {}))
         rows = self.tables.read("core_sec__company_tickers", where, columns=["ticker", "cik"])
-        return {Ticker(row["ticker"]): Cik(row["cik"]) for row in rows.to_pylist()}
+        unlisted = {ticker: Cik(ticker) for ticker in tickers or () if _is_cik(ticker)}
+        return unlisted | {Ticker(row["ticker"]): Cik(row["cik"]) for row in rows.to_pylist()}
 
     def oldest_check(self, dataset: str, tickers: Sequence[Ticker]) -> dt.datetime | None:
         """When the least recently checked of ``tickers`` was checked; None when one never was."""
@@ -230,3 +234,8 @@ class Services:
         )
         waiting = set(rows.filter(pc.is_null(rows["primary_document"]))["cik"].to_pylist())
         return tuple(ticker for ticker in followed if ciks.get(ticker) in waiting)
+
+
+def _is_cik(text: str) -> bool:
+    """Whether a symbol is a CIK in ten digits."""
+    return len(text) == 10 and text.isdigit() and text.strip("0") != ""

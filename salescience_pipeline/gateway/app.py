@@ -15,6 +15,7 @@ from fastapi.middleware.cors import CORSMiddleware
 
 from salescience_pipeline import __version__
 from salescience_pipeline.gateway import (
+    contract,
     health,
     jobs,
     operations,
@@ -91,6 +92,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.include_router(operations.build_router(state, upstreams))
     app.include_router(tasks.build_router(state, fan_out))
     app.include_router(proxy.build_router(upstreams))
+    contract.install(app, needs_key=state.needs_key, services=fan_out.known, job_paths=triggers.ROUTES)
     # The last one stands outermost: a page has to be allowed to read a refusal as well.
     app.add_middleware(Compression)
     app.add_middleware(Envelope)

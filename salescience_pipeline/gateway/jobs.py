@@ -16,7 +16,7 @@ from fastapi import APIRouter, Header, Query, Response
 from fastapi.responses import StreamingResponse
 from starlette.concurrency import run_in_threadpool
 
-from salescience_pipeline.gateway.models import JobList, JobStatusResponse
+from salescience_pipeline.gateway.models import ORGANIZATION_PATTERN, JobList, JobStatusResponse
 from salescience_pipeline.gateway.problems import Problem, not_found
 from salescience_pipeline.gateway.state import Caller, Calling
 from salescience_pipeline.identifiers import OrganizationId
@@ -24,7 +24,12 @@ from salescience_pipeline.ledger.job_model import Event, JobView
 
 router = APIRouter(tags=["jobs"])
 Organization = Annotated[
-    str | None, Query(max_length=200, description="Whose job it is; compulsory where no API key says it.")
+    str | None,
+    Query(
+        max_length=200,
+        description="Whose job it is; compulsory where no API key says it.",
+        json_schema_extra={"pattern": ORGANIZATION_PATTERN},
+    ),
 ]
 _ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
 _POLL_SECONDS, _COMMENT_SECONDS, _STREAM_SECONDS = 0.25, 15.0, 900.0
@@ -87,7 +92,7 @@ def _position(cursor: str) -> tuple[dt.datetime, str]:
     except (ValueError, TypeError, binascii.Error):
         known = False
     if not known:
-        raise Problem(422, "invalid_cursor", "The cursor is none that this service gave.")
+        raise Problem(404, "invalid_cursor", "The cursor is none that this service gave.")
     return found, job_id
 
 
@@ -123,7 +128,11 @@ def retry(job_id: str, caller: Calling, organization_id: Organization = None) ->
     return status(job_id, caller, job.organization_id)
 
 
-@router.get("/jobs/{job_id}/events", response_class=StreamingResponse)
+@router.get(
+    "/jobs/{job_id}/events",
+    response_class=StreamingResponse,
+    responses={200: {"description": "Events", "content": {"text/event-stream": {}}}},
+)
 def events(
     job_id: str,
     caller: Calling,

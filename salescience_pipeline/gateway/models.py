@@ -8,11 +8,26 @@ from __future__ import annotations
 import datetime as dt
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictBool, StrictInt, StringConstraints
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StrictBool,
+    StrictInt,
+    StringConstraints,
+)
+from pydantic.config import JsonDict
 
 from salescience_pipeline.catalog.forms import FORMS
 
 MAX_COMPANIES, MAX_YEARS = 500, 30
+ORGANIZATION_PATTERN = r"^[a-z0-9][a-z0-9\-]{0,62}$"
+TICKER_PATTERN = r"^[A-Za-z0-9^](\.?[A-Za-z0-9\-^=])*\.?$"
+CIK_PATTERN = r"^0{0,9}[1-9][0-9]{0,9}$"
+_TEXT: JsonDict = {"type": "string"}
+_UNSET: JsonDict = {"anyOf": [{"type": "null"}, {"const": False}]}
 
 
 def _writable(text: str) -> str:
@@ -20,6 +35,11 @@ def _writable(text: str) -> str:
     if any(ord(character) < 32 or 0xD800 <= ord(character) <= 0xDFFF or ord(character) == 127 for character in text):
         raise ValueError("must not hold control characters")
     return text
+
+
+def _whole(value: object) -> object:
+    """JSON knows one kind of number: ``2.0`` is the integer 2."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _form(text: str) -> str:
@@ -30,9 +50,25 @@ def _form(text: str) -> str:
     return name
 
 
-Words = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=200), AfterValidator(_writable)]
-ShortWords = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=127), AfterValidator(_writable)]
-Form = Annotated[str, StringConstraints(strict=True, max_length=20), AfterValidator(_form)]
+_PRINTED = Field(json_schema_extra={"pattern": r"^[^\x00-\x1f\x7f]*$"})
+Words = Annotated[
+    str, StringConstraints(strict=True, min_length=1, max_length=200), AfterValidator(_writable), _PRINTED
+]
+# The identifiers' own types refuse what these patterns do not match, with a sentence of their own; here the contract says it.
+OrganizationWords = Annotated[Words, Field(json_schema_extra={"pattern": ORGANIZATION_PATTERN})]
+TickerWords = Annotated[Words, Field(json_schema_extra={"pattern": TICKER_PATTERN, "maxLength": 15})]
+CikWords = Annotated[Words, Field(json_schema_extra={"pattern": CIK_PATTERN, "maxLength": 10})]
+ShortWords = Annotated[
+    str, StringConstraints(strict=True, min_length=1, max_length=127), AfterValidator(_writable), _PRINTED
+]
+Whole = Annotated[StrictInt, BeforeValidator(_whole)]
+"""An integer; ``2.0`` is one in JSON, ``"2"`` and ``true`` are none."""
+Form = Annotated[
+    str,
+    StringConstraints(strict=True, max_length=20),
+    AfterValidator(_form),
+    Field(json_schema_extra={"enum": sorted({*FORMS, *(f"{form}/A" for form in FORMS)})}),
+]
 
 
 class Strict(BaseModel):
@@ -44,9 +80,30 @@ class Strict(BaseModel):
 class CompanyRequest(Strict):
     """One company of a submission: at least one of name, ticker and CIK."""
 
+    # A JSON schema cannot call functions, but it can say which fields belong together.
+    model_config = ConfigDict(
+        json_schema_extra={
+            "allOf": [
+                {"anyOf": [{"required": [field], "properties": {field: _TEXT}} for field in ("ticker", "cik", "name")]},
+                {
+                    "anyOf": [
+                        {"required": ["sec"], "properties": {"sec": {"const": True}, "yahoo": _UNSET}},
+                        {
+                            "required": ["yahoo"],
+                            "properties": {"yahoo": {"const": True}},
+                            "anyOf": [
+                                {"required": [field], "properties": {field: _TEXT}} for field in ("ticker", "name")
+                            ],
+                        },
+                        {"properties": {"sec": {"type": "null"}, "yahoo": {"type": "null"}}},
+                    ]
+                },
+            ]
+        }
+    )
     name: Words | None = Field(None, description="Its name, when nothing better is known; must mean one company.")
-    ticker: Words | None = Field(None, description="Its trading symbol.", examples=["AAPL"])
-    cik: Words | None = Field(None, description="Its CIK at SEC, zeros in front optional.", examples=["320193"])
+    ticker: TickerWords | None = Field(None, description="Its trading symbol.", examples=["AAPL"])
+    cik: CikWords | None = Field(None, description="Its CIK at SEC, zeros in front optional.", examples=["320193"])
     sec: StrictBool | None = Field(
         None, description="Whether filings are wanted; neither flag: the identifiers decide."
     )
@@ -57,9 +114,9 @@ class SubmitJobsRequest(Strict):
     """A submission."""
 
     companies: Annotated[list[CompanyRequest], Field(min_length=1, max_length=MAX_COMPANIES)]
-    n_years: Annotated[StrictInt, Field(ge=1, le=MAX_YEARS)] = 1
+    n_years: Annotated[Whole, Field(ge=1, le=MAX_YEARS)] = 1
     form_type: Form = "10-K"
-    organization_id: Words
+    organization_id: OrganizationWords = Field(examples=["acme-corp"])
     user_id: ShortWords | None = None
 
 

@@ -15,8 +15,8 @@ from fastapi.responses import PlainTextResponse
 from salescience_pipeline import __version__
 from salescience_pipeline.catalog.providers import PROVIDERS
 from salescience_pipeline.gateway.health import DEGRADED, HEALTHY, UNHEALTHY, UNKNOWN, utc
-from salescience_pipeline.gateway.jobs import Organization
-from salescience_pipeline.gateway.state import LOCAL, Calling, State
+from salescience_pipeline.gateway.query import Organization
+from salescience_pipeline.gateway.state import Calling, State
 from salescience_pipeline.gateway.upstreams import Upstreams
 from salescience_pipeline.ledger.job_rules import JobStatus
 from salescience_pipeline.ledger.ledger import GateStatus
@@ -45,7 +45,7 @@ def build_router(state: State, upstreams: Upstreams) -> APIRouter:
     @router.get("/status")
     def status(caller: Calling, organization_id: Organization = None) -> dict[str, Any]:
         """The providers, and the caller's own figures."""
-        principal = caller.acting("jobs:read", organization_id or (None if caller.principal else str(LOCAL)))
+        principal = caller.acting("jobs:read", organization_id)
         gates = {row.provider: row for row in state.ledger.gate_rows()}
         figures = state.ledger.monitoring.statistics(principal.organization_id)
         engine_pool = state.ledger.engine.pool

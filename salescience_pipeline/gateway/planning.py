@@ -55,9 +55,9 @@ def job_sources(companies: Iterable[Company], *, n_years: int, form: str) -> lis
     wanted: dict[Ticker, set[str]] = {}
     for company in companies:
         providers = plan_sources(company)
-        if company.ticker is None:
-            raise UnplannableCompany(f"No ticker is known for CIK {company.cik}.")
-        wanted.setdefault(company.ticker, set()).update(providers)
+        # A company that no exchange lists goes by its CIK, which no ticker looks like.
+        symbol = company.ticker or Ticker(str(company.cik))
+        wanted.setdefault(symbol, set()).update(providers)
     return [source for ticker, providers in wanted.items() for source in _of_ticker(ticker, providers, n_years, form)]
 
 

@@ -13,6 +13,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 from salescience_pipeline.identifiers import InvalidIdentifier
 from salescience_pipeline.ledger.job_model import IdempotencyConflict, NotCancellable, NotRetryable, TooManyOpenJobs
@@ -32,6 +33,7 @@ _CODES = {
     413: "body_too_large",
     415: "unsupported_media_type",
 }
+_METHODS = ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT")
 _SHOWN_ERRORS = 20
 
 
@@ -112,6 +114,17 @@ def _of_validation(error: RequestValidationError) -> Problem:
     return Problem(422, "invalid_request", f"{first['where']}: {first['what']}.", extra={"errors": found})
 
 
+def _allowed(request: Request) -> list[str]:
+    """The methods of a path; the router itself tells only those of its first route."""
+    scope = dict(request.scope)
+    routes = request.app.routes
+    return [
+        method
+        for method in _METHODS
+        if any(route.matches({**scope, "method": method})[0] is Match.FULL for route in routes)
+    ]
+
+
 def install(app: FastAPI) -> None:
     """Teach ``app`` to answer every error as a problem document."""
 
@@ -125,8 +138,10 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     async def _http(request: Request, error: HTTPException) -> JSONResponse:
-        code = _CODES.get(error.status_code, "error")
-        return response_of(request, Problem(error.status_code, code, str(error.detail), headers=error.headers))
+        code, headers = _CODES.get(error.status_code, "error"), dict(error.headers or {})
+        if error.status_code == 405:
+            headers["Allow"] = ", ".join(_allowed(request))
+        return response_of(request, Problem(error.status_code, code, str(error.detail), headers=headers))
 
     async def _expected(request: Request, error: Exception) -> JSONResponse:
         problem = _known(error)

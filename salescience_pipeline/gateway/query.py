@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import APIRouter, FastAPI, Path, Query, Request, Response
 
+from salescience_pipeline.gateway.models import ORGANIZATION_PATTERN
 from salescience_pipeline.gateway.negotiation import FORMATS, format_of
 from salescience_pipeline.gateway.problems import Problem, not_found
 from salescience_pipeline.gateway.query_models import (
@@ -55,7 +56,14 @@ async def _life(app: FastAPI) -> AsyncIterator[None]:
 
 
 router = APIRouter(tags=["query"], lifespan=_life)
-Organization = Annotated[str | None, Query(max_length=200, description="Whose questions; the key's own by default.")]
+Organization = Annotated[
+    str | None,
+    Query(
+        max_length=200,
+        description="Whose they are; the key's own by default.",
+        json_schema_extra={"pattern": ORGANIZATION_PATTERN},
+    ),
+]
 Name = Annotated[str, Path(pattern=NAME, description="The question's name.")]
 
 
@@ -118,7 +126,7 @@ def _place(caller: Caller, cursor: str | None, digest: str) -> tuple[Published, 
     """The published version to read and the first row: the cursor's, or the newest and 0.
 
     Raises:
-        Problem: 503 when nothing is published, 422 for a cursor of another question, 409 when its version is gone.
+        Problem: 409 when nothing is published or the cursor's version is gone, 404 for a cursor of another question.
     """
     from salescience_pipeline.lake.errors import NothingPublished  # noqa: PLC0415 - Arrow, only when first needed
     from salescience_pipeline.lake.warehouse import Warehouse  # noqa: PLC0415
@@ -128,7 +136,7 @@ def _place(caller: Caller, cursor: str | None, digest: str) -> tuple[Published, 
         try:
             return warehouse.current(), 0
         except NothingPublished as error:
-            raise Problem(503, "nothing_published", str(error), headers={"Retry-After": "60"}) from None
+            raise Problem(409, "nothing_published", str(error), headers={"Retry-After": "60"}) from None
     version, offset = _position(cursor, digest)
     found = next((one for one in warehouse.versions() if one.version == version), None)
     if found is None:
@@ -147,7 +155,7 @@ def _position(cursor: str, digest: str) -> tuple[int, int]:
     except (ValueError, TypeError, binascii.Error, RecursionError):
         known = False
     if not known:
-        raise Problem(422, "invalid_cursor", "The cursor is none that this question was given.")
+        raise Problem(404, "invalid_cursor", "The cursor is none that this question was given.")
     return version, offset
 
 

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import (
     AfterValidator,
     BaseModel,
+    ConfigDict,
     Field,
     StrictBool,
     StrictFloat,
@@ -16,7 +17,7 @@ from pydantic import (
     model_validator,
 )
 
-from salescience_pipeline.gateway.models import Strict, Words
+from salescience_pipeline.gateway.models import OrganizationWords, Strict, Whole
 
 MAX_ROWS, DEFAULT_ROWS = 10_000, 1_000
 NAME = r"^[a-z0-9][a-z0-9_\-]{0,62}$"
@@ -38,6 +39,11 @@ Parameter = Text | StrictBool | Annotated[StrictInt, Field(ge=-(2**63), lt=2**63
 class QueryRequest(Strict):
     """A question: its SQL or the name of a saved one, the values of its parameters, and which rows of it."""
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "oneOf": [{"required": [name], "properties": {name: {"type": "string"}}} for name in ("sql", "saved")]
+        }
+    )
     sql: Sql | None = Field(
         None, description="One SELECT over the marts.", examples=["select * from mart_prices__daily"]
     )
@@ -45,12 +51,12 @@ class QueryRequest(Strict):
     parameters: Annotated[list[Parameter], Field(max_length=100)] = Field(
         default=[], description="Values of the question marks, in order."
     )
-    limit: Annotated[StrictInt, Field(ge=1, le=MAX_ROWS)] = DEFAULT_ROWS
+    limit: Annotated[Whole, Field(ge=1, le=MAX_ROWS)] = DEFAULT_ROWS
     cursor: Annotated[str, StringConstraints(strict=True, max_length=200)] | None = None
     format: Literal["json", "ndjson", "csv", "parquet", "arrow"] | None = Field(
         None, description="The form of the rows; without it, what `Accept` prefers."
     )
-    organization_id: Words | None = None
+    organization_id: OrganizationWords | None = None
 
     @model_validator(mode="after")
     def _one_question(self) -> Self:
@@ -84,7 +90,7 @@ class SaveQueryRequest(Strict):
     name: Name
     sql: Sql
     description: Annotated[str, StringConstraints(strict=True, max_length=500), AfterValidator(_encodable)] = ""
-    organization_id: Words | None = None
+    organization_id: OrganizationWords | None = None
 
 
 class SavedQueryDocument(BaseModel):

@@ -110,7 +110,7 @@ def resolve(state: State, companies: Sequence[CompanyRequest]) -> list[Company]:
 
     Raises:
         InvalidIdentifier: for a ticker or a CIK that is none.
-        Problem: for a name that means nobody or several, and for a company without any identifier.
+        Problem: 404 for a name that means nobody, 422 for one that means several and for a company without any identifier.
     """
     listed = _listed(state) if any(company.ticker is None for company in companies) else []
     return [_resolve(company, listed) for company in companies]
@@ -142,7 +142,7 @@ def _resolve(company: CompanyRequest, listed: Sequence[Mapping[str, str]]) -> Co
         )
     if not found:
         hint = "" if listed else "; SEC's list of companies is not in the lake yet, so name its ticker"
-        raise Problem(422, "unknown_company", f"No company called {company.name!r} is known{hint}.")
+        raise Problem(404, "unknown_company", f"No company called {company.name!r} is known{hint}.")
     return Company(Ticker(found[0]["ticker"]), Cik(found[0]["cik"]), company.sec, company.yahoo)
 
 

@@ -106,13 +106,13 @@ def split(payload: Sequence[Mapping[str, Mapping[str, Any]]], known: Sequence[st
     """
     calls: list[NewCall] = []
     for item in payload:
+        if not item:
+            raise Problem(422, "empty_payload", "Every item of the payload names a service at least.")
         for service, asked in item.items():
             if service not in known:
                 names = ", ".join(sorted(known))
                 raise Problem(422, "unknown_service", f"There is no service {service[:60]!r}; there are {names}.")
             calls.append(NewCall(service, asked))
-    if not calls:
-        raise Problem(422, "empty_payload", "The payload names no service.")
     if len(calls) > _MAX_CALLS:
         raise Problem(422, "payload_too_large", f"A task may hold {_MAX_CALLS} service requests at most.")
     return calls
@@ -125,6 +125,10 @@ class FanOut:
         """Nothing is asked before :meth:`start`."""
         self._state, self.services = state, services
         self._task: asyncio.Task[None] | None = None
+
+    def known(self) -> tuple[str, ...]:
+        """The services that a task may name."""
+        return tuple(dict.fromkeys((*SERVICES, *self.services.names())))
 
     def start(self) -> None:
         """Begin to work, in the background."""
@@ -187,7 +191,7 @@ def build_router(state: State, fan_out: FanOut) -> APIRouter:
     def created(caller: Caller, body: OrchestrateRequest, *, claimed: bool) -> str:
         principal = caller.acting("tasks:write")
         payload = body.model_dump(mode="json")["payload"]
-        calls = split(payload, tuple(dict.fromkeys((*SERVICES, *fan_out.services.names()))))
+        calls = split(payload, fan_out.known())
         return state.ledger.tasks.create(
             principal.organization_id, name=body.task_name, description=body.task_description, payload=payload,
             calls=calls, actor=principal.key_id, request_id=caller.request_id, claimed=claimed,

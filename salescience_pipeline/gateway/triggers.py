@@ -28,7 +28,7 @@ from salescience_pipeline.ledger.job_model import JobView, NewJob, Once, Planned
 
 SCHEDULED = 0
 """The priority of what a schedule starts: behind what a person waits for."""
-_POLL_SECONDS, _LONGEST_WAIT = 0.25, 60
+_POLL_SECONDS, _LONGEST_WAIT = 0.25, 30
 _NEW_YORK = ZoneInfo("America/New_York")
 router = APIRouter(tags=["scheduled jobs"])
 Wait = Annotated[int, Query(ge=0, le=_LONGEST_WAIT, description="Seconds to wait for the job's end before answering.")]
@@ -79,9 +79,11 @@ def _route(job: Job) -> Callable[..., Coroutine[Any, Any, Mapping[str, Any]]]:
     return start
 
 
-for _job in JOBS.values():
+ROUTES = {route_of(job.name): job for job in JOBS.values()}
+"""Path of each job's own route."""
+for _path, _job in ROUTES.items():
     router.add_api_route(
-        route_of(_job.name), _route(_job), methods=["POST"], status_code=202, response_model=TriggerResponse,
+        _path, _route(_job), methods=["POST"], status_code=202, response_model=TriggerResponse,
         summary=_job.name, description=_job.description, operation_id=f"start_{_job.dagster_name}",
     )  # fmt: skip
 

@@ -80,11 +80,11 @@ class Upstreams:
         """Where a service is.
 
         Raises:
-            Problem: 503 when it is not configured.
+            Problem: 404 when it is not configured.
         """
         found = self._configured.get(name)
         if found is None:
-            raise Problem(503, "upstream_not_configured", f"The service {name} is not configured.")
+            raise Problem(404, "upstream_not_configured", f"The service {name} is not configured here.")
         return found
 
     @cached_property

@@ -72,8 +72,8 @@ def test_003_45_query_answers_in_pages_of_one_version(client: httpx.Client, sett
 
 def test_003_45_a_cursor_belongs_to_its_question_and_version(client: httpx.Client, settings: Settings) -> None:
     cursor = client.post("/api/query", json={"sql": _SQL, "limit": 10}).json()["next"]
-    assert _code(client.post("/api/query", json={"sql": "select 1", "cursor": cursor})) == (422, "invalid_cursor")
-    assert _code(client.post("/api/query", json={"sql": _SQL, "cursor": "AAAA"})) == (422, "invalid_cursor")
+    assert _code(client.post("/api/query", json={"sql": "select 1", "cursor": cursor})) == (404, "invalid_cursor")
+    assert _code(client.post("/api/query", json={"sql": _SQL, "cursor": "AAAA"})) == (404, "invalid_cursor")
     publish(settings)
     Warehouse(settings.warehouse_dir).versions()[-1].path.unlink()
     assert _code(client.post("/api/query", json={"sql": _SQL, "cursor": cursor})) == (409, "cursor_expired")
@@ -158,7 +158,7 @@ def test_003_45_what_is_refused_has_a_stable_code(client: httpx.Client, body: di
 def test_003_45_nothing_published(tmp_path: Path) -> None:
     with gateway(Settings(home=tmp_path / "empty")) as client:
         answer = client.post("/api/query", json={"sql": "select 1"})
-        assert _code(answer) == (503, "nothing_published")
+        assert _code(answer) == (409, "nothing_published")
         assert answer.headers["retry-after"]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,7 +12,8 @@ import pytest
 from salescience_pipeline.acquisition.sandbox_process import Sandbox
 from salescience_pipeline.acquisition.services import Services
 from salescience_pipeline.acquisition.submissions import is_fresh
-from salescience_pipeline.identifiers import Ticker
+from salescience_pipeline.gateway.planning import Company, job_sources
+from salescience_pipeline.identifiers import Cik, Ticker
 from salescience_pipeline.lake.results import Results
 from salescience_pipeline.ledger.job_model import NewJob, PlannedSource
 from salescience_pipeline.ledger.job_rules import JobStatus
@@ -110,6 +112,22 @@ def test_000_04_the_count_of_other_forms_is_known_when_the_index_was_read(
     keys = [source.key for source in view.sources if source.provider == "sec"]
     assert keys == [f"{ticker}:SEC:{place}" for place in range(len(keys))]
     assert len(keys) > 1
+
+
+def test_000_03_a_company_is_fetched_by_its_cik_alone(
+    instance: dg.DagsterInstance, sandbox: Sandbox, services: Services, overrides: dict[str, str]
+) -> None:
+    """It is never looked up in the list of tickers, so one that has none is fetched as well."""
+    cik = Cik.of(sandbox.get("/_sandbox/world")["companies"][0]["cik"])
+    (source,) = job_sources([Company(None, cik)], n_years=1, form="10-K")
+    job = NewJob(str(uuid.uuid4()), "submit", "submit", {"n_years": 1, "form_type": "10-K"}, [source], "request-1")
+    submit(services.ledger, job)
+    assert [result.success for result in _work_off(instance, overrides)] == [True]
+    view = services.ledger.jobs.view(ACME, job.job_id)
+    assert view is not None
+    assert [(one.key, one.status.value, one.details["cik"]) for one in view.sources] == [
+        (f"{cik}:SEC:0", "success", cik)
+    ]
 
 
 def test_001_20_an_unknown_company_fails_alone_and_names_itself(

@@ -162,8 +162,8 @@ def test_000_02_one_submission_is_one_job_unless_it_is_split(client: httpx.Clien
         ({"companies": [{"ticker": "\ud800"}]}, "invalid_request"),
         ({"companies": [{"ticker": "\u0410APL"}]}, "invalid_identifier"),
         ({"companies": [{"ticker": "AAPL"}] * 501}, "invalid_request"),
-        ({"companies": [{"name": "Nobody At All"}]}, "unknown_company"),
-        ({"companies": [{"cik": "320193"}]}, "unplannable_company"),
+        ({"companies": [{"cik": "320193", "yahoo": True}]}, "unplannable_company"),
+        ({"companies": [{"cik": "0"}]}, "invalid_identifier"),
         ({"n_years": 31}, "invalid_request"),
         ({"n_years": "2"}, "invalid_request"),
         ({"n_years": 0}, "invalid_request"),
@@ -180,6 +180,18 @@ def test_000_05_and_threat_15_what_cannot_be_meant_is_refused_with_a_code(
     assert answer.headers["content-type"] == "application/problem+json"
     assert answer.json()["code"] == code
     assert answer.json()["request_id"] == answer.headers["x-request-id"]
+
+
+def test_000_03_nobody_of_that_name_is_known(client: httpx.Client) -> None:
+    answer = client.post("/submit", json={**_BODY, "companies": [{"name": "Nobody At All"}]})
+    assert (answer.status_code, answer.json()["code"]) == (404, "unknown_company")
+
+
+def test_000_03_a_cik_without_a_ticker_is_enough(client: httpx.Client) -> None:
+    """A company that no exchange lists goes by its CIK; Yahoo, which knows tickers only, is not asked."""
+    job_id = _submit(client, companies=[{"cik": "320193"}], n_years=2)
+    sources = client.get(f"/status/{job_id}", params=_ORG).json()["sources"]
+    assert sources == {"0000320193:SEC:0": "pending", "0000320193:SEC:1": "pending"}
 
 
 @pytest.mark.parametrize("form", ["10-K", "10-Q", "8-K", "4", "10-K/A", "20-f"])

@@ -1,0 +1,116 @@
+"""The OpenAPI document: what FastAPI reads off the routes, and what only the configuration knows.
+
+Keys, the organisation that must be named where no key says it, the jobs that a route runs, the services that a task may
+name, and the paths that are passed on. A client that is made from the document, or a tester that reads it, is told nothing
+that is refused later for its form. What does not belong here: checking (models and routes do it).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from fastapi import FastAPI
+
+from salescience_pipeline.catalog.jobs import JOBS, Job
+
+OPEN = frozenset({"/", "/health", "/health/ready", "/health/status", "/health/status/{service}"})
+"""Routes that answer everybody; they hold nothing of any organisation."""
+NAMED = "compulsory where no API key says it"
+"""What the description of a parameter holds whose value a key replaces."""
+PASSED_PATH = r"^(?!\.{1,2}$)[^\x00-\x1f\x7f/\\@%]+$"
+"""One segment below a route that is passed on; several are joined by slashes."""
+_SCHEMES: Mapping[str, Mapping[str, str]] = {
+    "bearer": {"type": "http", "scheme": "bearer", "description": "An API key: `salescience keys create`."},
+    "header": {
+        "type": "apiKey",
+        "in": "header",
+        "name": "X-API-Key",
+        "description": "The same key, in a header of its own.",
+    },
+}
+
+
+def install(
+    app: FastAPI, *, needs_key: bool, services: Callable[[], Iterable[str]], job_paths: Mapping[str, Job]
+) -> None:
+    """Let ``app`` describe itself.
+
+    Args:
+        app: With all of its routes.
+        needs_key: Whether requests without a key are refused.
+        services: The names that a task may hold.
+        job_paths: Path of each job's own route.
+    """
+    plain = app.openapi
+
+    def described() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            document = plain()
+            document.setdefault("components", {})["securitySchemes"] = {name: dict(of) for name, of in _SCHEMES.items()}
+            for path, operations in document["paths"].items():
+                for operation in operations.values():
+                    for parameter in operation.get("parameters", ()):
+                        _say_no_null(parameter["schema"])
+                    _secure(path, operation, needs_key=needs_key)
+                    if "{path}" in path:
+                        operation["parameters"] = [*operation.get("parameters", ()), _path_parameter()]
+            _tell_jobs(document, job_paths)
+            _tell_services(document, sorted(services()))
+            app.openapi_schema = document
+        return app.openapi_schema
+
+    app.openapi = described  # type: ignore[method-assign]
+
+
+def _secure(path: str, operation: dict[str, Any], *, needs_key: bool) -> None:
+    if path in OPEN:
+        operation["security"] = []
+        return
+    with_key: list[dict[str, list[str]]] = [{name: []} for name in _SCHEMES]
+    operation["security"] = with_key if needs_key else [{}, *with_key]
+    if not needs_key:
+        for parameter in operation.get("parameters", ()):
+            if NAMED in parameter.get("description", ""):
+                parameter["required"] = True
+
+
+def _say_no_null(schema: dict[str, Any]) -> None:
+    """A parameter is there or not; addresses and headers have no null."""
+    kinds = [kind for kind in schema.pop("anyOf", ()) if kind.get("type") != "null"]
+    if len(kinds) == 1:
+        schema |= kinds[0]
+    elif kinds:
+        schema["anyOf"] = kinds
+
+
+def _path_parameter() -> dict[str, Any]:
+    return {
+        "name": "path", "in": "path", "required": True, "description": "What the service itself knows by this path.",
+        "schema": {"type": "string", "pattern": PASSED_PATH},
+    }  # fmt: skip
+
+
+def _body(document: Mapping[str, Any], path: str) -> dict[str, Any]:
+    found: dict[str, Any] = document["paths"][path]["post"]["requestBody"]["content"]["application/json"]
+    return found
+
+
+def _tell_jobs(document: Mapping[str, Any], job_paths: Mapping[str, Job]) -> None:
+    for path, job in job_paths.items():
+        body = _body(document, path)
+        body["schema"] = {"allOf": [body["schema"], _job(job)]}
+        body["example"] = {"scope": job.scope.value, "job": job.name, "run_time": "2024-01-01T10:00:00Z"}
+    body = _body(document, "/manual/trigger-job")
+    body["schema"] = {"allOf": [body["schema"], {"anyOf": [_job(job) for job in JOBS.values()]}]}
+    body["example"] = {"scope": "active_symbols", "job": "finnhub-quote-portfolio"}
+
+
+def _job(job: Job) -> dict[str, Any]:
+    scope = job.scope.value
+    return {"properties": {"job": {"enum": [job.name, job.dagster_name]}, "scope": {"enum": [scope, scope.upper()]}}}
+
+
+def _tell_services(document: Mapping[str, Any], services: list[str]) -> None:
+    schema = document["components"]["schemas"]["OrchestrateRequest"]["properties"]["payload"]["items"]
+    schema |= {"propertyNames": {"enum": services}, "minProperties": 1}
