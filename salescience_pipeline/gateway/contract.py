@@ -7,6 +7,7 @@ that is refused later for its form. What does not belong here: checking (models 
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -91,24 +92,32 @@ def _path_parameter() -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _body(document: Mapping[str, Any], path: str) -> dict[str, Any]:
-    found: dict[str, Any] = document["paths"][path]["post"]["requestBody"]["content"]["application/json"]
-    return found
-
-
 def _tell_jobs(document: Mapping[str, Any], job_paths: Mapping[str, Job]) -> None:
+    """Give each job's route a body of its own, and the one for any job all pairs of job and scope."""
     for path, job in job_paths.items():
-        body = _body(document, path)
-        body["schema"] = {"allOf": [body["schema"], _job(job)]}
-        body["example"] = {"scope": job.scope.value, "job": job.name, "run_time": "2024-01-01T10:00:00Z"}
-    body = _body(document, "/manual/trigger-job")
-    body["schema"] = {"allOf": [body["schema"], {"anyOf": [_job(job) for job in JOBS.values()]}]}
-    body["example"] = {"scope": "active_symbols", "job": "finnhub-quote-portfolio"}
+        example = {"scope": job.scope.value, "job": job.name, "run_time": "2024-01-01T10:00:00Z"}
+        _set_body(document, path, "".join(word.title() for word in job.name.split("-")), [job], example)
+    example = {"scope": "active_symbols", "job": "finnhub-quote-portfolio"}
+    _set_body(document, "/manual/trigger-job", "AnyJob", list(JOBS.values()), example)
 
 
-def _job(job: Job) -> dict[str, Any]:
-    scope = job.scope.value
-    return {"properties": {"job": {"enum": [job.name, job.dagster_name]}, "scope": {"enum": [scope, scope.upper()]}}}
+def _set_body(document: Mapping[str, Any], path: str, name: str, jobs: list[Job], example: Mapping[str, str]) -> None:
+    schemas = document["components"]["schemas"]
+    schema = copy.deepcopy(schemas["TriggerRequest"])
+    pairs = [
+        {"job": {"enum": [job.name, job.dagster_name]}, "scope": {"enum": [job.scope.value, job.scope.value.upper()]}}
+        for job in jobs
+    ]
+    if len(pairs) == 1:
+        for field, allowed in pairs[0].items():
+            schema["properties"][field] |= allowed
+    else:
+        schema["anyOf"] = [{"properties": pair} for pair in pairs]
+    title = f"Trigger{name}Request"
+    schemas[title] = {**schema, "title": title}
+    document["paths"][path]["post"]["requestBody"]["content"]["application/json"] = {
+        "schema": {"$ref": f"#/components/schemas/{title}"}, "example": dict(example),
+    }  # fmt: skip
 
 
 def _tell_services(document: Mapping[str, Any], services: list[str]) -> None:

@@ -15,7 +15,7 @@ from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Query, Response
-from pydantic import AwareDatetime, BaseModel, Field, StringConstraints
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, Field, StringConstraints
 from starlette.concurrency import run_in_threadpool
 
 from salescience_pipeline.catalog.jobs import JOBS, Job, UnknownJob, job_named
@@ -35,12 +35,19 @@ Wait = Annotated[int, Query(ge=0, le=_LONGEST_WAIT, description="Seconds to wait
 Name = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=63, pattern=r"^[A-Za-z0-9_\-]+$")]
 
 
+def _spelled(value: object) -> object:
+    """A moment as text; a bare number has no zone and could be seconds or milliseconds."""
+    if not isinstance(value, str | dt.datetime):
+        raise ValueError("must be a time in ISO 8601")  # noqa: TRY004 - pydantic reports ValueError
+    return value
+
+
 class TriggerRequest(Strict):
     """Which job, for which scope, and for which logical time."""
 
     scope: Name = Field(description="entire_watchlist, active_symbols, indices or none, in either case.")
     job: Name = Field(examples=["finnhub-quote-portfolio"])
-    run_time: AwareDatetime | None = Field(
+    run_time: Annotated[AwareDatetime, BeforeValidator(_spelled)] | None = Field(
         None, description="The time the run stands for, ISO 8601 with a zone; the same again starts nothing new."
     )
 

@@ -91,7 +91,9 @@ def _example(schema: Mapping[str, Any], defined: Mapping[str, Any]) -> Any:  # n
         return _example(defined[schema["$ref"].rpartition("/")[2]], defined)
     if examples := schema.get("examples"):
         return examples[0]
-    if options := schema.get("anyOf") or schema.get("oneOf"):
+    options = schema.get("anyOf") or schema.get("oneOf")
+    # Of an object they say which fields belong together.
+    if options and "properties" not in schema:
         return _example(options[0], defined)
     match schema.get("type"):
         case "object":
