@@ -18,6 +18,11 @@ from salescience_pipeline.orchestration.document_assets import build_document_as
 from salescience_pipeline.orchestration.indicator_assets import build_indicator_asset, build_indicator_sensor
 from salescience_pipeline.orchestration.io_manager import LakeIOManager
 from salescience_pipeline.orchestration.jobs import build_jobs
+from salescience_pipeline.orchestration.maintenance import (
+    build_audit_asset,
+    build_maintenance_job,
+    build_maintenance_schedule,
+)
 from salescience_pipeline.orchestration.quality_checks import (
     build_quality_asset,
     build_quality_checks,
@@ -42,10 +47,16 @@ def build_defs(
     services = services or ServicesResource()
     with _collector_paused():
         return dg.Definitions(
-            assets=[*build_assets(), build_document_assets(), build_indicator_asset(), build_quality_asset()],
+            assets=[
+                *build_assets(),
+                build_document_assets(),
+                build_indicator_asset(),
+                build_quality_asset(),
+                build_audit_asset(),
+            ],
             asset_checks=[build_quality_checks()],
-            jobs=[*build_jobs(), build_quality_job(), submission],
-            schedules=[*build_schedules(), build_quality_schedule()],
+            jobs=[*build_jobs(), build_quality_job(), build_maintenance_job(), submission],
+            schedules=[*build_schedules(), build_quality_schedule(), build_maintenance_schedule()],
             sensors=[*build_sensors(), build_document_sensor(), build_indicator_sensor(), submissions],
             resources={"services": services, LAKE_IO: LakeIOManager(services=services), **(resources or {})},
             # A process per step costs two to four times the CPU of the steps themselves.

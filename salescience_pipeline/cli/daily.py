@@ -1,4 +1,4 @@
-"""The commands of every day: plan, query, verify, status, docs."""
+"""The commands of every day: plan, query, verify, maintain, status, docs."""
 
 from __future__ import annotations
 
@@ -197,6 +197,52 @@ def verify(as_json: AsJson = False, live: Live = False, corpus: Corpus = None, h
         )
     show_note(settings)
     if not report.ok:
+        raise typer.Exit(1)
+
+
+def maintain(
+    tables: Annotated[list[str] | None, typer.Argument(help="Tables; all by default.", metavar="[TABLE]...")] = None,
+    grace_hours: Annotated[
+        int, typer.Option(help="Age in hours from which a file that was replaced is deleted.", min=24)
+    ] = 24,
+    as_json: AsJson = False,
+    live: Live = False,
+    corpus: Corpus = None,
+    home: Home = None,
+) -> None:
+    """Keep the lake: merge small files, delete replaced ones, copy the audit of requests; no row changes.
+
+    Safe while runs write and readers read. The job lake_maintenance does the same every night.
+    """
+    import datetime as dt  # noqa: PLC0415
+    from dataclasses import asdict  # noqa: PLC0415
+
+    from rich.progress import Progress  # noqa: PLC0415
+
+    from salescience_pipeline.acquisition.housekeeping import keep_house  # noqa: PLC0415
+    from salescience_pipeline.acquisition.services import Services  # noqa: PLC0415
+
+    settings = settings_for(live=live, corpus=corpus, home=home)
+    with Services.open(settings) as services, Progress(console=err, transient=True) as bar:
+        task = bar.add_task("tables", total=None)
+        done = keep_house(
+            services,
+            tables or (),
+            grace=dt.timedelta(hours=grace_hours),
+            progress=lambda name, number, total: bar.update(task, description=name, completed=number, total=total),
+        )
+    if as_json:
+        show_json(asdict(done))
+    else:
+        columns = ("table", "files before", "files after", "rows rewritten", "problem")
+        rows = [
+            (kept.name, kept.files_before, kept.files_after, kept.rows_rewritten, kept.error or "")
+            for kept in done.tables
+        ]
+        show_rows("Tables", columns, rows, numbers=columns[1:4])
+        out.print(done.sentence)
+    show_note(settings)
+    if done.failed:
         raise typer.Exit(1)
 
 

@@ -31,7 +31,7 @@ from deltalake.transaction import AddAction, RemoveAction
 from pyarrow.fs import LocalFileSystem
 
 from salescience_pipeline.catalog.tables import Table
-from salescience_pipeline.lake.errors import storage_error
+from salescience_pipeline.lake.errors import DamagedTable, storage_error
 from salescience_pipeline.lake.keys import key_codes
 from salescience_pipeline.lake.selection import Where
 from salescience_pipeline.lake.snapshot import DataFile, Snapshot, data_files, new_columns
@@ -216,6 +216,8 @@ class Delta:
                 return self._opened
         except TableNotFoundError:
             self._opened = None
+        except DeltaError as error:
+            raise DamagedTable(self.table.name, str(error).split("\n", maxsplit=1)[0][:200].rstrip(".")) from error
         self._refreshed_at = time.monotonic()
         return self._opened
 

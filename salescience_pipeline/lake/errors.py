@@ -79,6 +79,15 @@ class SchemaConflict(LakeError):
     """The stored table has columns that the catalogue does not allow it to have."""
 
 
+class DamagedTable(LakeError):
+    """The log of a table cannot be read; its files are untouched."""
+
+    def __init__(self, table: str, why: str) -> None:
+        """Of which table, and what the reader of logs says."""
+        super().__init__(f"The log of the table {table} cannot be read: {why}.")
+        self.table, self.why = table, why
+
+
 class NothingPublished(LakeError):
     """There is no warehouse yet."""
 

@@ -15,13 +15,12 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from deltalake.exceptions import DeltaError
 
 from salescience_pipeline.catalog.tables import TABLES, Table
 from salescience_pipeline.identifiers import InvalidIdentifier
 from salescience_pipeline.lake.archive import EMPTY_SHA256, Archive
 from salescience_pipeline.lake.delta import Delta
-from salescience_pipeline.lake.errors import CorruptBlob, LakeError
+from salescience_pipeline.lake.errors import CorruptBlob, DamagedTable, LakeError
 from salescience_pipeline.lake.layout import BLOB_SUFFIX
 from salescience_pipeline.lake.selection import Where
 from salescience_pipeline.lake.snapshot import DataFile, Snapshot
@@ -108,10 +107,8 @@ def verify(archive: Archive, tables: Tables, progress: Progress | None = None) -
             snapshot = tables.delta(name).snapshot()
             if snapshot is not None:
                 reports.append(_table(archive, tables.delta(name), snapshot))
-        except DeltaError as error:
-            problem = Problem(
-                name, "unreadable log", f"The table's log cannot be read: {str(error).splitlines()[0][:200]}"
-            )
+        except DamagedTable as error:
+            problem = Problem(name, "unreadable log", str(error))
             reports.append(TableReport(name, -1, 0, 0, (problem,)))
         tell(name, done + 1, len(TABLES))
     return Report(checked, tuple(reports))
