@@ -33,8 +33,9 @@ demo: $(VENV)/.runtime ## Run the main job offline, from the provider to the mar
 up: $(VENV)/.runtime ## Start sandbox, code locations, daemon and the Dagster UI on 127.0.0.1:3000
 	$(BIN)/salescience up
 
+# By file, in order: fixtures of a module are made once, and the long files come first.
 test: $(VENV)/.dev ## Run all tests: no network, no service to start by hand
-	$(BIN)/python -m pytest -q -n auto --dist loadgroup
+	$(BIN)/python -m pytest -q -n auto --dist loadfile --no-loadscope-reorder
 
 check: $(VENV)/.dev ## Style, types, architecture and generated documents
 	$(BIN)/ruff format --check .

@@ -8,7 +8,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
 import zstandard
 
 from salescience_pipeline.acquisition.sandbox_process import Sandbox
@@ -32,7 +31,6 @@ FAULTS = [
 ]
 
 
-@pytest.mark.xdist_group("demo")
 def test_threat_6_a_key_is_found_nowhere_after_good_and_bad_answers(sandbox: Sandbox, tmp_path: Path) -> None:
     for fault in FAULTS:
         sandbox.post("/_sandbox/faults", fault)

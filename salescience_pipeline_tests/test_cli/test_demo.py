@@ -19,7 +19,6 @@ import pytest
 
 from salescience_pipeline_tests.test_cli.conftest import PROJECT, Command, environment
 
-pytestmark = pytest.mark.xdist_group("demo")
 NOTE = "Fictional data"
 NOT_IN_THE_DEMO = {
     "mart_earnings__calendar", "mart_news__articles", "mart_operations__data_quality", "mart_quotes__latest",

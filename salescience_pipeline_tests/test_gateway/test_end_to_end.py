@@ -22,7 +22,6 @@ from salescience_pipeline.identifiers import OrganizationId
 from salescience_pipeline.ledger import Ledger
 from salescience_pipeline.settings import Settings
 
-pytestmark = pytest.mark.xdist_group("up")
 _PROJECT = Path(__file__).resolve().parents[2]
 _ORG = {"organization_id": "acme-corp"}
 _PATIENCE = 180.0

@@ -21,11 +21,8 @@ from salescience_pipeline.marts.warehouse import WarehouseResource
 from salescience_pipeline.settings import Settings
 from salescience_pipeline_tests.test_acquisition.runs import PLAIN, TIINGO, everything, run
 
-pytestmark = [
-    pytest.mark.xdist_group("marts"),
-    # dagster-dbt 0.29.27 on Dagster 1.13.27.
-    pytest.mark.filterwarnings("ignore:AssetExecutionContext.* is deprecated:DeprecationWarning"),
-]
+# dagster-dbt 0.29.27 on Dagster 1.13.27.
+pytestmark = pytest.mark.filterwarnings("ignore:AssetExecutionContext.* is deprecated:DeprecationWarning")
 
 
 @dataclass
