@@ -7,6 +7,7 @@ side by side become text; a bullet and its sentence become a list item; a headin
 from __future__ import annotations
 
 import re
+from bisect import bisect_left, bisect_right
 from collections import Counter
 from functools import partial
 from itertools import pairwise
@@ -104,8 +105,11 @@ class BlockBuilder:
 
     def _layout_table(self, raw: RawTable, rows: list[list[Cell]]) -> None:
         """A table that only arranges text: one block per row, with a heading, a list item or text in it."""
+        places = sorted(raw.links)
+        starts = [start for start, _, _ in places]
         for row in rows:
             text = " ".join(cell.text for cell in row)
+            inside = places[bisect_left(starts, row[0].start) : bisect_right(starts, row[-1].end)]
             shown = [cell for cell in row if len(cell.text) > 2] or row[:1]
             styles = [self.scan.style_of(raw, cell) for cell in shown]
             block = Block(
@@ -119,11 +123,7 @@ class BlockBuilder:
                 underlined=all(style.underlined for style in styles),
                 centered=styles[0].centered,
                 size=styles[0].size,
-                links=tuple(
-                    Link(words, target, start)
-                    for start, target, words in raw.links
-                    if row[0].start <= start <= row[-1].end
-                ),
+                links=tuple(Link(words, target, start) for start, target, words in inside),
             )
             block.type, block.high_confidence = _text_type(block, 0, in_list=False)
             self.blocks.append(block)

@@ -202,19 +202,25 @@ _ANCHOR = re.compile(rb"""\s(?:id|name)\s*=\s*["']([^"'<>]+)["']""", re.IGNORECA
 
 def _learn_from_facts(document: Document) -> None:
     """Fill in what tables do not say in words: the facts in their cells carry scale and unit."""
-    scales: dict[int, Counter[int]] = {}
+    scales: dict[int, Counter[str]] = {}
     currencies: dict[int, Counter[str]] = {}
     for fact, place in zip(document.facts, document.places, strict=True):
-        if place.table is None or fact.unit is None or not fact.unit.numerator:
+        table, unit = place.table, fact.unit
+        if table is None or unit is None or not unit.numerator:
             continue
-        measure = fact.unit.numerator[0]
+        measure = unit.numerator[0]
         if measure.startswith("iso4217:"):
-            currencies.setdefault(place.table.index, Counter())[measure[8:]] += 1
-            if not fact.unit.denominator and fact.scale and fact.scale.lstrip("-").isdigit() and int(fact.scale) >= 0:
-                scales.setdefault(place.table.index, Counter())[int(fact.scale)] += 1
+            counts = currencies.get(table.index)
+            if counts is None:
+                counts = currencies[table.index] = Counter()
+                scales[table.index] = Counter()
+            counts[measure[8:]] += 1
+            if fact.scale and not unit.denominator:
+                scales[table.index][fact.scale] += 1
     for table in document.layout.tables:
-        if table.index in scales:
-            table.scale = 10 ** min(scales[table.index].most_common(1)[0][0], 15)
+        printed = [text for text, _ in scales.get(table.index, Counter[str]()).most_common() if text.isdecimal()]
+        if printed:
+            table.scale = 10 ** min(int(printed[0]), 15)
         if table.index in currencies:
             table.currency = currencies[table.index].most_common(1)[0][0]
 

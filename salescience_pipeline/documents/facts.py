@@ -115,6 +115,8 @@ class _Builder:
         self.names: dict[bytes, tuple[str, str]] = {}
         self.formats: dict[bytes, tuple[str, Transform]] = {}
         self.scope: Scope | None = None
+        self.nil_names = [f"{prefix}:nil".encode() for prefix in self.scopes.prefixes_of(frozenset({XSI})) if prefix]
+        """How an attribute that says that there is no value may be spelt."""
 
     def build(self, elements: list[Element]) -> None:
         """Append the facts and footnotes of this document to the set."""
@@ -168,8 +170,8 @@ class _Builder:
 
     def _is_nil(self, attributes: dict[bytes, bytes], scope: Scope) -> bool:
         """Whether an attribute ``nil`` of the schema-instance namespace is true, whatever its prefix."""
-        for name, value in attributes.items():
-            if name[-4:] == b":nil" and value in _TRUE:
+        for name in self.nil_names:
+            if attributes.get(name) in _TRUE:
                 return scope.prefixes.get(name[:-4].decode()) == XSI
         return False
 

@@ -56,6 +56,8 @@ class Flow:
         self.links: list[tuple[int, str, str]] = []
         self.pre = 0
         self.headings: list[int] = []
+        self.lists = False
+        """Whether any list element has been seen."""
         self.breaking: list[int] = []
         """Depths of the open elements behind which a new page begins."""
 
@@ -72,11 +74,13 @@ class Flow:
             if (raw.count(b'"') & 1 or raw.count(b"'") & 1) and (match := _TAG_REST.match(piece)) is not None:
                 split = match.end()
                 raw = piece[:split]
-            tag = read_tag(raw, self.encoding)
+            # Every spelling of an inline tag is another one, and only its header means something here.
+            ignored = raw[:3] == b"ix:" and raw[3:9] != b"header"
+            tag = NOTHING if ignored else read_tag(raw, self.encoding)
             if tag.op == Op.LITERAL:
                 return tag, b"<" + piece
-            # Inline XBRL tags are all different and mean nothing here: remembering them would only cost memory.
-            if tag is not NOTHING and len(self.tags) < _REMEMBERED:
+            # Tags that mean nothing here and are all different would only cost memory; their end tags are few.
+            if (tag is not NOTHING or raw[:1] == b"/") and len(self.tags) < _REMEMBERED:
                 self.tags[raw] = tag
         return tag, piece[split:]
 
@@ -167,7 +171,9 @@ class Flow:
         self.boundary = start
         if tag.break_after:
             self.breaking.append(len(self.stack))
-        if name == b"pre":
+        if name == b"li":
+            self.lists = True
+        elif name == b"pre":
             self.pre += 1
         elif tag.heading:
             self.headings.append(tag.heading)
@@ -299,7 +305,7 @@ class Flow:
                 self.page,
                 runs[0][1] if len(runs) == 1 else _common(runs),
                 self.headings[-1] if self.headings else 0,
-                any(name == b"li" for name, _, _ in self.stack[-30:]),
+                self.lists and any(name == b"li" for name, _, _ in self.stack[-30:]),
                 tuple(links),
             )
         )

@@ -124,11 +124,8 @@ class SimpleTables:
         self._cells: dict[bytes, Tag] = {}
         self._known: dict[bytes, tuple[str, int, int, int]] = {}
         self._texts: dict[bytes, str] = {}
-
-    @staticmethod
-    def possible(data: bytes) -> bool:
-        """Whether the tags of the document are spelt in lower case, as this reader expects."""
-        return b"<T" not in data
+        self._displays = False
+        """Whether the table that is being read says anywhere how something is displayed."""
 
     def read(self, raw: RawTable, begin: int, end: int) -> bool:
         """Fill ``raw`` with the cells between its start tag and its end tag.
@@ -156,6 +153,7 @@ class SimpleTables:
                 )
                 for match in _LINK.finditer(body)
             ]
+        self._displays = b"display" in body
         columns = _Columns()
         position = begin
         for part in body.split(b"<tr"):
@@ -216,7 +214,7 @@ class SimpleTables:
         Args:
             piece: the bytes from behind ``<td`` up to the next cell.
         """
-        usual = _USUAL.match(piece) if b"display" not in piece else None
+        usual = _USUAL.match(piece) if not self._displays or b"display" not in piece else None
         split = usual.end(1) if usual is not None else piece.find(b">") + 1
         attributes = piece[:split]
         tag = self._cells.get(attributes)
@@ -231,7 +229,7 @@ class SimpleTables:
             end = usual.end() - 4
             if "hidden" not in tag.changes:
                 before, inside, after = usual.group(2, 3, 4)
-                text = self._shown(before + inside + after if inside is not None else before)
+                text = self._shown(before if inside is None else before + inside + after)
         else:
             end = piece.rfind(b"</td")
             if end < 0:
@@ -240,7 +238,7 @@ class SimpleTables:
                 return None
             if not tag.self_closed and "hidden" not in tag.changes:
                 content = piece[split:end]
-                if b"display" in content and b"none" in content:
+                if self._displays and b"display" in content and b"none" in content:
                     return None
                 text = self._text(content)
                 if not text and b"<img" in content:

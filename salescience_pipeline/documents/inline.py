@@ -102,25 +102,29 @@ class XbrlReader:
     def _inline(self, continuations: dict[str, Element]) -> list[Element]:  # noqa: C901, PLR0912 - one pass over all tags
         prefixes = b"|".join(re.escape(prefix.encode()) for prefix in self.inline_prefixes)
         self.dropped = re.compile(rb"</?(?:" + prefixes + rb"):")
-        pattern = re.compile(rb"<(/?)(?:" + prefixes + rb"):([A-Za-z]++)(" + REST_OF_TAG + rb")>")
+        name = rb"(?:" + prefixes + rb"):"
+        # A start tag, together with its end tag when only text stands between as in nearly every fact; or an end tag.
+        pattern = re.compile(
+            rb"<(?:" + name + rb"([A-Za-z]++)(" + REST_OF_TAG + rb")>(?:(?<!/>)[^<]*+()</" + name + rb"\1>)?"
+            rb"|/" + name + rb"([A-Za-z]++)" + REST_OF_TAG + rb">)"
+        )
         has_dead = bool(self.dead.ends)
         found: list[Element] = []
         stack: list[Element] = []
         hidden = 0
         for match in pattern.finditer(self.source.data):
-            closing, local, raw = match.groups()
+            local, raw, simple, closing = match.groups()
             start, end = match.span()
-            if local not in _RANGED and local not in _NOTED:
-                continue
             if has_dead and self.dead.hides(start):
                 continue
-            if closing:
-                if local in _NOTED:
-                    if local == b"resources" and self.resources:
-                        self.resources[-1] = (self.resources[-1][0], start)
-                    continue
-                hidden -= local == b"hidden" and hidden > 0
-                self._close(stack, local, start, end)
+            if closing is not None:
+                if closing in _RANGED:
+                    hidden -= closing == b"hidden" and hidden > 0
+                    self._close(stack, closing, start, end)
+                elif closing == b"resources" and self.resources:
+                    self.resources[-1] = (self.resources[-1][0], start)
+                continue
+            if local not in _RANGED and local not in _NOTED:
                 continue
             attributes = raw_attributes(raw)
             if local in _NOTED:
@@ -131,9 +135,14 @@ class XbrlReader:
                 elif local == b"references":
                     self._references(end)
                 continue
-            element = Element(local, attributes, start, end, self.index, hidden > 0)
-            if raw[-1:] == b"/":
-                element.content_end = element.end = end
+            content = match.end(2) + 1
+            element = Element(local, attributes, start, content, self.index, hidden > 0)
+            if simple is not None:
+                element.content_end, element.end = match.start(3), end
+                if local == b"exclude":
+                    _exclude(stack, element)
+            elif raw[-1:] == b"/":
+                element.content_end = element.end = content
             else:
                 stack.append(element)
                 hidden += local == b"hidden"
@@ -170,8 +179,7 @@ class XbrlReader:
                 element.content_end, element.end = start, end
                 del stack[depth:]
                 if local == b"exclude":
-                    for outer in stack:
-                        outer.excludes += ((element.start, end),)
+                    _exclude(stack, element)
                 return
         self.problem("nesting", f"The end tag at byte {start} closes nothing.", start)
 
@@ -214,3 +222,9 @@ class XbrlReader:
                 break
             position += 1
         return position
+
+
+def _exclude(stack: list[Element], element: Element) -> None:
+    """Take an element out of the content of those around it."""
+    for outer in stack:
+        outer.excludes += ((element.start, element.end),)

@@ -51,6 +51,9 @@ class Scopes:
     def _read_regions(self, source: Source, behind: int) -> None:
         """Turn every element that declares something new into a region; inner regions come after outer ones."""
         tags = [match for match, _ in zip(self._declaring_tags(source.data, behind), range(_MAX_REGIONS), strict=False)]
+        if all(_declared(parse_attributes(match[2], source.encoding), self.root) is self.root for match in tags):
+            # What is said again, most often the language, changes nothing: no need to look for where elements end.
+            return
         ends = _element_ends(source.data, tags)
         events: list[tuple[int, Scope]] = [(0, self.root)]
         stack: list[tuple[int, Scope]] = []
@@ -61,7 +64,7 @@ class Scopes:
                 events.append((end, stack[-1][1] if stack else self.root))
             outer = stack[-1][1] if stack else self.root
             inner = _declared(parse_attributes(match[2], source.encoding), outer)
-            if inner != outer:
+            if inner is not outer:
                 stack.append((ends[start], inner))
                 events.append((start, inner))
         while stack:
@@ -106,7 +109,9 @@ def _declared(attributes: dict[str, str], outer: Scope) -> Scope:
         if name == "xmlns" or name.startswith("xmlns:")
     }
     lang = attributes.get("xml:lang", outer.lang)
-    return Scope({**outer.prefixes, **prefixes}, lang or None) if prefixes or lang != outer.lang else outer
+    if lang == outer.lang and all(outer.prefixes.get(prefix) == uri for prefix, uri in prefixes.items()):
+        return outer
+    return Scope({**outer.prefixes, **prefixes}, lang or None)
 
 
 def _element_ends(data: bytes, tags: list[re.Match[bytes]]) -> dict[int, int]:

@@ -45,17 +45,21 @@ class Scanner(Flow):
         if position < 0:
             position = size
         self._text(data[:position], 0)
-        if SimpleTables.possible(data):
+        # The reader of simple tables expects their tags in lower case.
+        if self.source.first_upper >= size:
             simple = SimpleTables(data, self.encoding, limits.max_cells, has_comments=self.source.first_marked < size)
-            while (table := data.find(b"<table", position)) >= 0:
+            table = -1
+            for match in _TABLE.finditer(data, position):
+                close = match.start()
+                if close < position:
+                    continue
+                if table < position:
+                    table = table if match[1] else close
+                    continue
                 limits.check(deadline)
-                inner = data.find(b"<table", table + 6)
-                close = data.find(b"</table", table)
-                if close < 0:
-                    break
-                if 0 <= inner < close:
-                    end = _nest_end(data, table)
-                    position = self._windows(position, end)
+                if not match[1]:
+                    # A table inside the table.
+                    position = self._windows(position, _nest_end(data, table))
                     continue
                 end = data.find(b">", close) + 1 or size
                 if table > position:
@@ -124,10 +128,14 @@ class Scanner(Flow):
             start = position
             position += len(piece) + 1
             tag = get(piece)
+            text = b""
             if tag is None:
-                tag, text = self._read(piece)
-            else:
-                text = b""
+                split = piece.find(b">") + 1
+                tag = get(piece[:split])
+                if tag is None:
+                    tag, text = self._read(piece)
+                else:
+                    text = piece[split:]
             op = tag.op
             if op == 1:  # Op.INLINE_OPEN; the comparison with a plain int is what makes the loop fast
                 if not tag.self_closed:

@@ -151,10 +151,22 @@ class Source:
         return self.data[start:end].decode(self.encoding, "replace")
 
     @cached_property
+    def _first_unusual(self) -> int:
+        """Offset of the first of what :attr:`first_marked` and :attr:`first_upper` look for: most documents have neither."""
+        match = _UNUSUAL.search(self.data, self.root[2])
+        return match.start() if match is not None else len(self.data)
+
+    @cached_property
     def first_marked(self) -> int:
         """Offset of the first comment, CDATA section or instruction behind the root tag; the size when there is none."""
-        match = _MARKED.search(self.data, self.root[2])
+        match = _MARKED.search(self.data, self._first_unusual)
         return match.start() if match is not None else len(self.data)
+
+    @cached_property
+    def first_upper(self) -> int:
+        """Offset of the first tag of a table in upper case (any tag with a T); the size when there is none."""
+        found = self.data.find(b"<T", self._first_unusual)
+        return found if found >= 0 else len(self.data)
 
     @cached_property
     def root(self) -> tuple[str, dict[str, str], int]:
@@ -168,6 +180,7 @@ class Source:
 
 
 _MARKED = re.compile(rb"<[!?]")
+_UNUSUAL = re.compile(rb"<[!?T]")
 
 _ATTRIBUTE = re.compile(rb"""([A-Za-z_:][\w:.\-]*)\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s"'>]+))""")
 

@@ -74,8 +74,7 @@ def raw_attributes(raw: bytes) -> dict[bytes, bytes]:
     """The attributes between a tag's name and its ``>`` as bytes, references left as they are."""
     if b"'" not in raw:
         parts = raw.split(b'"')
-        names = _NAMES
-        return {names[name]: value for name, value in zip(parts[0::2], parts[1::2], strict=False)}
+        return dict(zip(map(_NAMES.__getitem__, parts[0::2]), parts[1::2], strict=False))
     return {name: double or single for name, double, single in _ATTRIBUTE.findall(raw)}
 
 
