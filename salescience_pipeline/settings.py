@@ -57,6 +57,16 @@ class Settings(BaseSettings):
         validation_alias=AliasChoices("SALESCIENCE_DATABASE_URL", "SALESCIENCE_DB_URL", "DATABASE_URL", "database_url"),
         description="The service database (ledger); SQLite beside the lake by default, or a PostgreSQL URL.",
     )
+    master_keys: SecretStr | None = Field(
+        None,
+        description="Master keys of what organisations wrote: base64 of 32 bytes each, separated by commas; the first wraps, "
+        "all unwrap. Without it one is kept in `master.key` beside the ledger. Every machine needs the same.",
+    )
+    keys_dir: Path | None = Field(
+        None,
+        description="Folder of the wrapped data keys of organisations, shared by all machines; never back it up with the "
+        "database. `keys` beside the lake by default.",
+    )
     edgar_contact: str | None = Field(
         None,
         description="Company name and e-mail for EDGAR's User-Agent; compulsory in the live world.",

@@ -71,7 +71,7 @@ class Services:
     def ledger(self) -> Ledger:
         """The service database of this world, migrated."""
         self.settings.root.mkdir(parents=True, exist_ok=True)
-        return Ledger.open(self.settings.ledger_url)
+        return Ledger.of(self.settings)
 
     @cached_property
     def archive(self) -> Archive:

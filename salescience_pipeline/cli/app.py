@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from salescience_pipeline import __version__
 from salescience_pipeline.cli import daily, demo, documents, fill, gateway, schedules, serve, watchlist
+from salescience_pipeline.cli import sealing as _sealing  # noqa: F401 - adds its commands to `keys`
 from salescience_pipeline.cli.console import err
 from salescience_pipeline.identifiers import InvalidIdentifier
 from salescience_pipeline.settings import SettingsError

@@ -85,7 +85,7 @@ def create_key(
     from salescience_pipeline.ledger.ledger import Ledger  # noqa: PLC0415
 
     lifetime = dt.timedelta(days=days) if days is not None else None
-    with Ledger.open(settings_for(live=live, corpus=corpus, home=home).ledger_url) as ledger:
+    with Ledger.of(settings_for(live=live, corpus=corpus, home=home)) as ledger:
         key, row = ledger.organizations.create_key(
             OrganizationId(org), scopes=[scope.strip() for scope in scopes.split(",")], name=name, lifetime=lifetime
         )
@@ -108,7 +108,7 @@ def list_keys(
     from salescience_pipeline.identifiers import OrganizationId  # noqa: PLC0415
     from salescience_pipeline.ledger.ledger import Ledger  # noqa: PLC0415
 
-    with Ledger.open(settings_for(live=live, corpus=corpus, home=home).ledger_url) as ledger:
+    with Ledger.of(settings_for(live=live, corpus=corpus, home=home)) as ledger:
         found = ledger.organizations.keys(None if org is None else OrganizationId(org))
     columns = (
         "key_id",
@@ -140,7 +140,7 @@ def revoke_key(
     from salescience_pipeline.ledger.errors import LedgerError  # noqa: PLC0415
     from salescience_pipeline.ledger.ledger import Ledger  # noqa: PLC0415
 
-    with Ledger.open(settings_for(live=live, corpus=corpus, home=home).ledger_url) as ledger:
+    with Ledger.of(settings_for(live=live, corpus=corpus, home=home)) as ledger:
         if not ledger.organizations.revoke(key_id):
             raise LedgerError(f"There is no key {key_id[:40]!r} that still works.")
     out.print(f"Revoked {key_id}.")
@@ -161,7 +161,7 @@ def verify_audit(
     from salescience_pipeline.ledger.ledger import Ledger  # noqa: PLC0415
 
     noted = dict(item.partition("=")[::2] for item in head or [])
-    with Ledger.open(settings_for(live=live, corpus=corpus, home=home).ledger_url) as ledger:
+    with Ledger.of(settings_for(live=live, corpus=corpus, home=home)) as ledger:
         verdicts = ledger.audit.verify(heads=noted)
     columns = ("organization_id", "entries", "head", "broken_at", "reason")
     rows = [{column: getattr(verdict, column) for column in columns} for verdict in verdicts]

@@ -30,7 +30,7 @@ def add(
     """Follow tickers; the watchlist sensor gives each a partition and its history."""
     from salescience_pipeline.ledger.ledger import Ledger  # noqa: PLC0415
 
-    with Ledger.open(settings_for(live=live, corpus=corpus, home=home).ledger_url) as ledger:
+    with Ledger.of(settings_for(live=live, corpus=corpus, home=home)) as ledger:
         added = ledger.watchlist.add(scope, tickers, by=getpass.getuser())
     out.print(f"Added to {scope.lower()}: {', '.join(added) or 'nothing, all were on it'}.")
 
@@ -46,7 +46,7 @@ def remove(
     """Stop following tickers; what is stored stays, and the history of the list remembers them."""
     from salescience_pipeline.ledger.ledger import Ledger  # noqa: PLC0415
 
-    with Ledger.open(settings_for(live=live, corpus=corpus, home=home).ledger_url) as ledger:
+    with Ledger.of(settings_for(live=live, corpus=corpus, home=home)) as ledger:
         removed = ledger.watchlist.remove(scope, tickers, by=getpass.getuser())
     out.print(f"Removed from {scope.lower()}: {', '.join(removed) or 'nothing, none was on it'}.")
 
@@ -64,7 +64,7 @@ def list_(
     """Show the tickers that are followed now, or were on a day."""
     from salescience_pipeline.ledger.ledger import Ledger  # noqa: PLC0415
 
-    with Ledger.open(settings_for(live=live, corpus=corpus, home=home).ledger_url) as ledger:
+    with Ledger.of(settings_for(live=live, corpus=corpus, home=home)) as ledger:
         if on is not None:
             day = parse_date(on)
             wanted = [Scope(scope)] if scope else [held for held in Scope if held is not Scope.NONE]

@@ -42,7 +42,7 @@ _RESPONSES: dict[int | str, dict[str, Any]] = {
         400: "A body that cannot be read", 401: "No API key, or one that does not work",
         403: "The key lacks the scope or belongs to another organization", 404: "No such thing, or not yours",
         406: "No form that `Accept` takes",
-        408: "The body came too slowly", 409: "Not now", 413: "The body is too large",
+        408: "The body came too slowly", 409: "Not now", 410: "The organization was shredded", 413: "The body is too large",
         415: "A body in a coding", 422: "The request is not valid",
         429: "Too much at once", 503: "Not available now",
     }.items()

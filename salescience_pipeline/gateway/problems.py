@@ -17,12 +17,14 @@ from starlette.routing import Match
 
 from salescience_pipeline.identifiers import InvalidIdentifier
 from salescience_pipeline.ledger.job_model import IdempotencyConflict, NotCancellable, NotRetryable, TooManyOpenJobs
+from salescience_pipeline.ledger.vault import KeyUnavailable, OrganizationShredded
 
 _log = logging.getLogger("salescience.gateway")
 _TITLES = {
     400: "Bad request", 401: "Not authenticated", 403: "Not allowed", 404: "Not found", 405: "Method not allowed",
     406: "Not acceptable",
-    408: "Request timeout", 409: "Conflict", 413: "Too large", 415: "Unsupported media type", 416: "Range not satisfiable",
+    408: "Request timeout", 409: "Conflict", 410: "Gone", 413: "Too large",
+    415: "Unsupported media type", 416: "Range not satisfiable",
     422: "Invalid request", 429: "Too many requests", 500: "Internal error", 501: "Not implemented", 502: "Bad gateway",
     503: "Not available", 504: "Gateway timeout",
 }  # fmt: skip
@@ -85,18 +87,26 @@ def not_found() -> Problem:
     return Problem(404, "not_found", "There is no such thing, or it is not yours.")
 
 
-def _known(error: Exception) -> Problem | None:
-    if isinstance(error, InvalidIdentifier):
-        return Problem(422, "invalid_identifier", str(error))
-    if isinstance(error, IdempotencyConflict):
-        return Problem(422, "idempotency_key_reused", str(error))
-    if isinstance(error, TooManyOpenJobs):
-        return Problem(429, "too_many_open_jobs", str(error), headers={"Retry-After": "30"})
-    if isinstance(error, NotCancellable):
-        return Problem(409, "job_is_over", str(error))
-    if isinstance(error, NotRetryable):
-        return Problem(409, "nothing_to_retry", str(error))
-    return None
+_KNOWN: dict[type[Exception], tuple[int, str, Mapping[str, str]]] = {
+    InvalidIdentifier: (422, "invalid_identifier", {}),
+    IdempotencyConflict: (422, "idempotency_key_reused", {}),
+    TooManyOpenJobs: (429, "too_many_open_jobs", {"Retry-After": "30"}),
+    NotCancellable: (409, "job_is_over", {}),
+    NotRetryable: (409, "nothing_to_retry", {}),
+    OrganizationShredded: (410, "organization_shredded", {}),
+    KeyUnavailable: (503, "keys_unavailable", {"Retry-After": "60"}),
+}
+"""Errors of the rooms below that are answers."""
+
+
+def _known(error: Exception) -> Problem:
+    status, code, headers = next(found for kind, found in _KNOWN.items() if isinstance(error, kind))
+    detail = str(error)
+    if isinstance(error, KeyUnavailable):
+        # Which key is missing is the operator's to know.
+        _log.error("%s", error)
+        detail = "The keys of this organization cannot be reached."
+    return Problem(status, code, detail, headers=headers)
 
 
 def _of_validation(error: RequestValidationError) -> Problem:
@@ -144,11 +154,9 @@ def install(app: FastAPI) -> None:
         return response_of(request, Problem(error.status_code, code, str(error.detail), headers=headers))
 
     async def _expected(request: Request, error: Exception) -> JSONResponse:
-        problem = _known(error)
-        assert problem is not None
-        return response_of(request, problem)
+        return response_of(request, _known(error))
 
-    for kind in (InvalidIdentifier, IdempotencyConflict, TooManyOpenJobs, NotCancellable, NotRetryable):
+    for kind in _KNOWN:
         app.add_exception_handler(kind, _expected)
 
     @app.exception_handler(Exception)

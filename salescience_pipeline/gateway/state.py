@@ -67,7 +67,7 @@ class State:
     def ledger(self) -> Ledger:
         """The service database, migrated."""
         self.settings.root.mkdir(parents=True, exist_ok=True)
-        return Ledger.open(self.settings.ledger_url)
+        return Ledger.of(self.settings)
 
     @cached_property
     def creations(self) -> GroupCommit:

@@ -18,11 +18,14 @@ from sqlalchemy import Connection, Engine, RowMapping, bindparam, func, insert, 
 
 from salescience_pipeline.identifiers import OrganizationId
 from salescience_pipeline.ledger.scoping import looking, writing
+from salescience_pipeline.ledger.sealing import SHREDDED, seal, unseal
 from salescience_pipeline.ledger.service_models import AuditEntry
+from salescience_pipeline.ledger.vault import OrganizationShredded
 
 GENESIS = "0" * 64
 """What stands before the first entry."""
 _LOCK = 0x5A1EA
+_DETAIL = "audit_log.detail"
 _ENTRIES = AuditEntry.metadata.tables[AuditEntry.__tablename__]
 _TAKE_TURN = text(
     "SELECT pg_advisory_xact_lock(:space, place) FROM"
@@ -116,7 +119,8 @@ def append_all(connection: Connection, entries: Sequence[NewEntry]) -> str:
             "action": entry.action[:63],
             "target": entry.target[:200],
             "request_id": entry.request_id[:64],
-            "detail": json.dumps(dict(entry.detail or {}), sort_keys=True, ensure_ascii=False),
+            # The chain is made over the sealed text: it can be verified without keys, and after they were destroyed.
+            "detail": _sealed(connection, entry),
             "prev_hash": before,
         }
         values["hash"] = _digest(values)
@@ -157,7 +161,7 @@ class AuditLog:
         query = select(AuditEntry).where(AuditEntry.organization_id == str(organization))
         with looking(self._engine, organization) as connection:
             rows = connection.execute(query.order_by(AuditEntry.seq.desc()).limit(limit)).mappings().all()
-        return [dict(row) for row in rows]
+            return [{**row, "detail": _opened(connection, row["detail"])} for row in rows]
 
     def verify(self, *, heads: Mapping[str, str] | None = None) -> list[Verdict]:
         """Read every chain through.
@@ -183,6 +187,20 @@ class AuditLog:
         if not seen_noted:
             return Verdict(organization, count, before, count + 1, "the entry that was noted as the newest is gone")
         return Verdict(organization, count, before, None, None)
+
+
+def _sealed(connection: Connection, entry: NewEntry) -> str:
+    if not entry.detail:
+        return "{}"
+    text_ = json.dumps(dict(entry.detail), sort_keys=True, ensure_ascii=False)
+    return seal(connection.dialect, _DETAIL, text_, owner=entry.organization)
+
+
+def _opened(connection: Connection, detail: str) -> str:
+    try:
+        return unseal(connection.dialect, _DETAIL, detail)
+    except OrganizationShredded:
+        return SHREDDED
 
 
 def _fault(row: RowMapping, expected: int, before: str) -> str | None:

@@ -27,19 +27,21 @@ def make_engine(url: str) -> Engine:
     On SQLite every transaction that SQLAlchemy begins takes the write lock at once (``BEGIN IMMEDIATE``): a read that
     turns into a write in mid-transaction would otherwise fail as soon as another process wrote in between.
 
+    Values never stand in the texts of errors: they are what organisations wrote.
+
     Raises:
         LedgerError: when ``url`` names neither a SQLite file nor a PostgreSQL database, or the folder cannot be made.
     """
     parsed = parse_url(url)
     if parsed.get_backend_name() == "postgresql":
-        return create_engine(parsed, pool_pre_ping=True)
+        return create_engine(parsed, pool_pre_ping=True, hide_parameters=True)
     assert parsed.database is not None
     path = Path(parsed.database)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise LedgerError(f"The ledger's folder {path.parent} cannot be made.") from error
-    engine = create_engine(parsed, connect_args={"timeout": BUSY_SECONDS})
+    engine = create_engine(parsed, connect_args={"timeout": BUSY_SECONDS}, hide_parameters=True)
 
     @event.listens_for(engine, "connect")
     def _prepare(connection: sqlite3.Connection, _record: Any) -> None:

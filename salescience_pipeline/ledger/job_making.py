@@ -23,6 +23,7 @@ from salescience_pipeline.ledger.job_rows import (
     source_values,
 )
 from salescience_pipeline.ledger.job_rules import SourceStatus, job_status
+from salescience_pipeline.ledger.sealing import Owned
 
 
 class Making:
@@ -43,13 +44,15 @@ class Making:
         owner = {"organization_id": str(organization), "job_id": job.job_id}
         jobs.append(
             {
-                **owner, "kind": job.kind, "name": job.name, "request": dict(job.request), "status": status.value,
-                "priority": job.priority, "request_id": job.request_id, "user_id": job.user_id,
+                **owner, "kind": job.kind, "name": job.name, "request": Owned(organization, dict(job.request)), "status": status.value,
+                "priority": job.priority, "request_id": job.request_id, "user_id": Owned(organization, job.user_id),
                 "created_at": self.now, "updated_at": self.now,
             }
         )  # fmt: skip
         for place, source in enumerate(job.sources):
-            sources.append({**owner, **source_values(source, self.now), "position": place})
+            row = {**owner, **source_values(source, self.now), "position": place}
+            # Jobs of several organisations may be written together: each value says whose it is.
+            sources.append({**row, **{name: Owned(organization, row[name]) for name in ("details", "error")}})
         events += event_rows(owner, [(None, status.value)], self.now)
         pending = [(source.provider, source.ticker) for source in job.sources if source.status is SourceStatus.PENDING]
         chunks += chunk_rows(owner, pending, 1, job.priority, self.now)

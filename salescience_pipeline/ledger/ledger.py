@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -26,8 +27,15 @@ from salescience_pipeline.ledger.models import ProviderGate
 from salescience_pipeline.ledger.monitoring import Monitoring
 from salescience_pipeline.ledger.organizations import Organizations
 from salescience_pipeline.ledger.saved_queries import SavedQueries
+from salescience_pipeline.ledger.sealing import attach
+from salescience_pipeline.ledger.shredding import Sealed
 from salescience_pipeline.ledger.tasks import Tasks
+from salescience_pipeline.ledger.vault import LocalMasterKeys, Vault
 from salescience_pipeline.ledger.watchlist import Watchlist
+from salescience_pipeline.settings import Settings
+
+MASTER_FILE = "master.key"
+"""The master key of who sets none: made beside the ledger, for its owner alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +71,26 @@ class Ledger:
         self.queries = SavedQueries(engine)
         self.monitoring = Monitoring(engine)
         self.tasks = Tasks(engine)
+        self.sealed = Sealed(engine)
 
     @classmethod
-    def open(cls, url: str) -> Self:
+    def of(cls, settings: Settings) -> Self:
+        """The ledger of these settings, with the keys that open what organisations wrote.
+
+        Raises:
+            LedgerError: as :meth:`open`, and when the master keys cannot be read.
+        """
+        return cls.open(settings.ledger_url, vault=vault_of_settings(settings))
+
+    @classmethod
+    def open(cls, url: str, *, vault: Vault | None = None) -> Self:
         """Open the database at ``url`` (see ``Settings.ledger_url``) and bring it to the current shape.
 
         Safe to call from any number of processes at once; an empty database is filled once.
+
+        Args:
+            url: A SQLite file or a PostgreSQL database.
+            vault: The keys of organisations; by default those beside a SQLite file, and for PostgreSQL none.
 
         Raises:
             LedgerError: when it cannot be reached, is newer than this software, or ``url`` is of another kind.
@@ -83,6 +105,11 @@ class Ledger:
         except LedgerError:
             engine.dispose()
             raise
+        if vault is None and engine.dialect.name == "sqlite":
+            assert engine.url.database is not None
+            vault = _vault_beside(Path(engine.url.database).parent)
+        if vault is not None:
+            attach(engine, vault)
         return cls(engine)
 
     def gate_rows(self) -> tuple[GateStatus, ...]:
@@ -104,6 +131,22 @@ class Ledger:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def vault_of_settings(settings: Settings) -> Vault:
+    """The keys of organisations: their folder, and the master keys of the settings or of the file beside it.
+
+    Raises:
+        LedgerError: when the master keys cannot be read.
+    """
+    folder = settings.keys_dir or settings.root / "keys"
+    if settings.master_keys is None:
+        return Vault(folder, LocalMasterKeys.from_file(folder.parent / MASTER_FILE))
+    return Vault(folder, LocalMasterKeys.parse(settings.master_keys.get_secret_value()))
+
+
+def _vault_beside(folder: Path) -> Vault:
+    return Vault(folder / "keys", LocalMasterKeys.from_file(folder / MASTER_FILE))
 
 
 def _status(row: ProviderGate, now: float) -> GateStatus:

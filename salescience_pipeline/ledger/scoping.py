@@ -16,6 +16,7 @@ from sqlalchemy import Connection, Dialect, Engine, text
 
 from salescience_pipeline.identifiers import OrganizationId
 from salescience_pipeline.ledger.engine import reading
+from salescience_pipeline.ledger.sealing import working_for
 
 EVERYBODY = "*"
 """Stands for all organisations; no organisation can have this name."""
@@ -41,7 +42,7 @@ def _turn(engine: Engine) -> AbstractContextManager[object]:
 @contextmanager
 def writing(engine: Engine, organization: OrganizationId | None) -> Iterator[Connection]:
     """A transaction that writes; ``None`` for housekeeping across organisations."""
-    with _turn(engine), engine.begin() as connection:
+    with _turn(engine), working_for(organization), engine.begin() as connection:
         enter(connection, organization)
         yield connection
 
@@ -49,7 +50,7 @@ def writing(engine: Engine, organization: OrganizationId | None) -> Iterator[Con
 @contextmanager
 def looking(engine: Engine, organization: OrganizationId | None) -> Iterator[Connection]:
     """A transaction that only reads, and waits for no writer on SQLite."""
-    with reading(engine).begin() as connection:
+    with working_for(organization), reading(engine).begin() as connection:
         enter(connection, organization)
         yield connection
 

@@ -24,6 +24,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped, mapped_column
 
 from salescience_pipeline.ledger.models import Base, UtcDateTime
+from salescience_pipeline.ledger.sealing import SealedJson, SealedText
 
 PRIVATE_TABLES = (
     "api_keys", "jobs", "job_sources", "job_events", "run_chunks", "idempotency_keys", "tasks", "service_requests",
@@ -71,11 +72,11 @@ class Job(Base):
     job_id: Mapped[str] = mapped_column(String(36), primary_key=True)
     kind: Mapped[str] = mapped_column(String(15))
     name: Mapped[str] = mapped_column(String(63))
-    request: Mapped[dict[str, Any]] = mapped_column(JSON)
+    request: Mapped[dict[str, Any]] = mapped_column(SealedJson("jobs.request"))
     status: Mapped[str] = mapped_column(String(15))
     priority: Mapped[int] = mapped_column(Integer)
     request_id: Mapped[str] = mapped_column(String(64))
-    user_id: Mapped[str | None] = mapped_column(String(127))
+    user_id: Mapped[str | None] = mapped_column(SealedText("jobs.user_id", 127))
     error: Mapped[str | None] = mapped_column(String(500))
     created_at: Mapped[dt.datetime] = mapped_column(UtcDateTime)
     updated_at: Mapped[dt.datetime] = mapped_column(UtcDateTime)
@@ -105,9 +106,9 @@ class JobSource(Base):
     content_sha256: Mapped[str | None] = mapped_column(String(64))
     content_type: Mapped[str | None] = mapped_column(String(15))
     size: Mapped[int | None] = mapped_column(Integer)
-    details: Mapped[dict[str, Any]] = mapped_column(JSON)
+    details: Mapped[dict[str, Any]] = mapped_column(SealedJson("job_sources.details"))
     error_class: Mapped[str | None] = mapped_column(String(63))
-    error: Mapped[str | None] = mapped_column(String(500))
+    error: Mapped[str | None] = mapped_column(SealedText("job_sources.error", 500))
     started_at: Mapped[dt.datetime | None] = mapped_column(UtcDateTime)
     finished_at: Mapped[dt.datetime | None] = mapped_column(UtcDateTime)
 
@@ -173,12 +174,12 @@ class Task(Base):
     id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=True)
     organization_id: Mapped[str] = mapped_column(String(63))
     task_id: Mapped[str] = mapped_column(String(36), unique=True)
-    task_name: Mapped[str] = mapped_column(String(200))
-    task_description: Mapped[str | None] = mapped_column(Text)
+    task_name: Mapped[str] = mapped_column(SealedText("tasks.task_name", 200))
+    task_description: Mapped[str | None] = mapped_column(SealedText("tasks.task_description"))
     status: Mapped[str] = mapped_column(String(15))
     created_at: Mapped[dt.datetime] = mapped_column(UtcDateTime)
     updated_at: Mapped[dt.datetime] = mapped_column(UtcDateTime)
-    payload: Mapped[list[Any]] = mapped_column(JSON)
+    payload: Mapped[list[Any]] = mapped_column(SealedJson("tasks.payload"))
     error_message: Mapped[str | None] = mapped_column(Text)
 
 
@@ -192,14 +193,16 @@ class ServiceRequest(Base):
     organization_id: Mapped[str] = mapped_column(String(63))
     task_id: Mapped[str] = mapped_column(String(36), ForeignKey("tasks.task_id", ondelete="CASCADE"), index=True)
     service_name: Mapped[str] = mapped_column(String(63))
-    scenario_id: Mapped[str | None] = mapped_column(String(63))
-    business_type_id: Mapped[str | None] = mapped_column(String(63))
+    scenario_id: Mapped[str | None] = mapped_column(SealedText("service_requests.scenario_id", 63))
+    business_type_id: Mapped[str | None] = mapped_column(SealedText("service_requests.business_type_id", 63))
     status: Mapped[str] = mapped_column(String(15))
     created_at: Mapped[dt.datetime] = mapped_column(UtcDateTime)
     updated_at: Mapped[dt.datetime] = mapped_column(UtcDateTime)
-    request_payload: Mapped[dict[str, Any]] = mapped_column(JSON)
-    response_payload: Mapped[Any] = mapped_column(JSON(none_as_null=True), nullable=True)
-    error_message: Mapped[str | None] = mapped_column(Text)
+    request_payload: Mapped[dict[str, Any]] = mapped_column(SealedJson("service_requests.request_payload"))
+    response_payload: Mapped[Any] = mapped_column(
+        SealedJson("service_requests.response_payload", none_as_null=True), nullable=True
+    )
+    error_message: Mapped[str | None] = mapped_column(SealedText("service_requests.error_message"))
 
 
 class HealthCheck(Base):
@@ -266,8 +269,8 @@ class Webhook(Base):
 
     organization_id: Mapped[str] = mapped_column(String(63), primary_key=True)
     webhook_id: Mapped[str] = mapped_column(String(36), primary_key=True)
-    url: Mapped[str] = mapped_column(String(2_000))
-    secret: Mapped[str] = mapped_column(String(127))
+    url: Mapped[str] = mapped_column(SealedText("webhooks.url", 2_000))
+    secret: Mapped[str] = mapped_column(SealedText("webhooks.secret", 127))
     created_at: Mapped[dt.datetime] = mapped_column(UtcDateTime)
 
 
@@ -280,7 +283,7 @@ class WebhookDelivery(Base):
     delivery_id: Mapped[str] = mapped_column(String(36), primary_key=True)
     organization_id: Mapped[str] = mapped_column(String(63))
     webhook_id: Mapped[str] = mapped_column(String(36))
-    body: Mapped[dict[str, Any]] = mapped_column(JSON)
+    body: Mapped[dict[str, Any]] = mapped_column(SealedJson("webhook_deliveries.body"))
     status: Mapped[str] = mapped_column(String(15))
     attempts: Mapped[int] = mapped_column(Integer)
     next_at: Mapped[dt.datetime] = mapped_column(UtcDateTime)
@@ -306,7 +309,7 @@ class SavedQuery(Base):
 
     organization_id: Mapped[str] = mapped_column(String(63), primary_key=True)
     name: Mapped[str] = mapped_column(String(63), primary_key=True)
-    sql: Mapped[str] = mapped_column(Text)
-    description: Mapped[str] = mapped_column(String(500))
+    sql: Mapped[str] = mapped_column(SealedText("saved_queries.sql"))
+    description: Mapped[str] = mapped_column(SealedText("saved_queries.description", 500))
     created_by: Mapped[str] = mapped_column(String(127))
     created_at: Mapped[dt.datetime] = mapped_column(UtcDateTime)

@@ -5,7 +5,6 @@ repeated tick nor two daemons start anything twice. What a run does with its chu
 """
 
 import datetime as dt
-import functools
 import os
 import socket
 from typing import TYPE_CHECKING
@@ -17,6 +16,7 @@ from salescience_pipeline.orchestration.resources import ServicesResource, refus
 if TYPE_CHECKING:
     from salescience_pipeline.ledger.dispatch import Beat, Chunk
     from salescience_pipeline.ledger.ledger import Ledger
+    from salescience_pipeline.settings import Settings
 
 JOB = "submission"
 WINDOW, EACH = 8, 4
@@ -53,12 +53,17 @@ def submission() -> None:
     work()
 
 
-@functools.cache
-def _ledger(url: str, _process: int) -> "Ledger":
+_ledgers: "dict[tuple[str, int], Ledger]" = {}
+
+
+def _ledger(settings: "Settings") -> "Ledger":
     """One ledger per process and address: a tick every few seconds should not open a database each time."""
     from salescience_pipeline.ledger.ledger import Ledger  # noqa: PLC0415 - no part of loading the definitions
 
-    return Ledger.open(url)
+    key = (settings.ledger_url, os.getpid())
+    if key not in _ledgers:
+        _ledgers[key] = Ledger.of(settings)
+    return _ledgers[key]
 
 
 def tags_of(chunk: "Chunk") -> dict[str, str]:
@@ -85,7 +90,7 @@ def submissions(context: dg.SensorEvaluationContext, services: ServicesResource)
     """One tick: look after what runs, then send what is next."""
     settings = services.settings()
     refuse_other_world(context.instance, settings)
-    ledger = _ledger(settings.ledger_url, os.getpid())
+    ledger = _ledger(settings)
     died = reap(context.instance, ledger)
     chunks = ledger.dispatch.pick(window=WINDOW, each=EACH)
     if not chunks:
