@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
@@ -19,6 +20,7 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
+_log = logging.getLogger("salescience.gateway")
 MAX_BODY_BYTES = 1_000_000
 """A submission of 500 companies has 50 kB."""
 BODY_SECONDS = 20.0
@@ -81,7 +83,25 @@ class Envelope:
                 answer, request_id, 413, "body_too_large", f"A body may have {self._max_body:,} bytes at most."
             )
             return
-        await self._app(scope, _again(body, receive), answer)
+        await self._served(scope, _again(body, receive), answer, request_id)
+
+    async def _served(self, scope: Scope, receive: Receive, answer: Send, request_id: RequestId) -> None:
+        """Have the request answered; what nobody expected is one sentence for the caller and a traceback in the log."""
+        begun = False
+
+        async def watched(message: Message) -> None:
+            nonlocal begun
+            begun = True
+            await answer(message)
+
+        try:
+            await self._app(scope, receive, watched)
+        except Exception as error:
+            if begun:
+                raise  # half an answer cannot be taken back; the server closes the connection
+            _log.error("unexpected %s in %s %s", type(error).__name__, scope["method"], scope["path"], exc_info=error)
+            detail = "Something went wrong here; the request id finds it in the log."
+            await _refuse(answer, request_id, 500, "internal", detail)
 
     async def _read(self, scope: Scope, receive: Receive) -> bytes | None:
         """The whole body; None as soon as it is known to be too large."""

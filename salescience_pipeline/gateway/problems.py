@@ -136,7 +136,7 @@ def _allowed(request: Request) -> list[str]:
 
 
 def install(app: FastAPI) -> None:
-    """Teach ``app`` to answer every error as a problem document."""
+    """Teach ``app`` to answer errors as problem documents; what nobody expected is answered by ``middleware``."""
 
     @app.exception_handler(Problem)
     async def _problem(request: Request, error: Problem) -> JSONResponse:
@@ -158,10 +158,3 @@ def install(app: FastAPI) -> None:
 
     for kind in _KNOWN:
         app.add_exception_handler(kind, _expected)
-
-    @app.exception_handler(Exception)
-    async def _unexpected(request: Request, error: Exception) -> JSONResponse:
-        _log.error("unexpected %s in %s %s", type(error).__name__, request.method, request.url.path, exc_info=error)
-        return response_of(
-            request, Problem(500, "internal", "Something went wrong here; the request id finds it in the log.")
-        )

@@ -44,8 +44,9 @@ class Making:
         owner = {"organization_id": str(organization), "job_id": job.job_id}
         jobs.append(
             {
-                **owner, "kind": job.kind, "name": job.name, "request": Owned(organization, dict(job.request)), "status": status.value,
-                "priority": job.priority, "request_id": job.request_id, "user_id": Owned(organization, job.user_id),
+                **owner, "kind": job.kind, "name": job.name,
+                "request": Owned(organization, dict(job.request)), "status": status.value, "priority": job.priority,
+                "request_id": job.request_id, "user_id": Owned(organization, job.user_id),
                 "created_at": self.now, "updated_at": self.now,
             }
         )  # fmt: skip

@@ -280,7 +280,10 @@ def _judge(world: World, method: str, path: str, answer: httpx.Response) -> None
     shown = [kind for kind in ("job_id", "task_id") if world.ids[kind] in answer.text and world.ids[kind] not in path]
     if shown and method == "GET":
         world.findings.append(f"{where} shows an id of acme's")
-    if answer.status_code >= 500 and answer.json()["code"] not in ("upstream_not_configured", "nothing_published"):
+    if answer.status_code >= 500 and (answer.json()["code"] if answer.content else None) not in (
+        "upstream_not_configured",
+        "nothing_published",
+    ):
         world.findings.append(f"{where}: {answer.text[:200]}")
 
 
