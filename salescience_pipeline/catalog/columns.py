@@ -217,7 +217,7 @@ _ROWS: tuple[Column, ...] = (
     # Documents: what the processing layer understood of a filing.
     Column("kind", _STR, "What the bytes are: html, xhtml, text, submission or xml."),
     Column("detected_form", _STR, "Form type as the document says of itself; null where it does not."),
-    Column("parser_version", _STR, "Version of the engine that read the document: a digest of its source."),
+    Column("parser_version", _STR, "Version of the engine that read the document; a newer one reads it again."),
     Column("backend", _STR, "Who cut the document into blocks: local or reducto."),
     Column("job_id", _STR, "The backend's id of the job, where it has one."),
     Column("credits", _F64, "What the backend charged.", "credits"),
