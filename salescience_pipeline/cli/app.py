@@ -8,7 +8,7 @@ import typer
 from pydantic import ValidationError
 
 from salescience_pipeline import __version__
-from salescience_pipeline.cli import daily, demo, documents, fill, gateway, schedules, serve, watchlist
+from salescience_pipeline.cli import daily, demo, documents, fill, gateway, lineage, schedules, serve, watchlist
 from salescience_pipeline.cli import sealing as _sealing  # noqa: F401 - adds its commands to `keys`
 from salescience_pipeline.cli.console import err
 from salescience_pipeline.identifiers import InvalidIdentifier
@@ -29,6 +29,7 @@ app.command("plan")(daily.plan)
 app.command("backfill")(fill.backfill)
 app.command("repair")(fill.repair)
 app.command("query")(daily.query)
+app.command("lineage")(lineage.lineage)
 app.command("verify")(daily.verify)
 app.command("maintain")(daily.maintain)
 app.command("status")(daily.status)

@@ -18,6 +18,7 @@ from salescience_pipeline.gateway import (
     contract,
     health,
     jobs,
+    lineage,
     operations,
     pages,
     problems,
@@ -86,7 +87,7 @@ def create_app(settings: Settings) -> FastAPI:
     )
     app.state.gateway = state
     problems.install(app)
-    for module in (submit, jobs, results, triggers, query, pages):
+    for module in (submit, jobs, results, triggers, query, lineage, pages):
         app.include_router(module.router)
     app.include_router(health.build_router(state, upstreams, monitor))
     app.include_router(operations.build_router(state, upstreams))

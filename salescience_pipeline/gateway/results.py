@@ -104,21 +104,33 @@ def content(
     found = next((item for item in job.sources if item.key == key), None)
     if found is None or found.content is None:
         raise not_found()
-    tag = f'"{found.content.sha256}"'
+    media = _MEDIA.get(found.content.kind, "text/plain; charset=utf-8")
+    pieces = result_bodies.pieces(caller.state, found)
+    response = bytes_of(request, found.content.sha256, found.content.size, range_, pieces, media)
+    if response.status_code < 300:
+        _audit(caller, job, [key], content=True)
+    return response
+
+
+def bytes_of(
+    request: Request, sha256: str, size: int, range_: str | None, pieces: Iterator[bytes], media: str
+) -> Response:
+    """Bytes that never change, under their digest: whole or a range of them, or that the client has them already.
+
+    Raises:
+        Problem: 416 for a range behind the end.
+    """
+    tag = f'"{sha256}"'
     headers = {**_SAFE, "ETag": tag, "Accept-Ranges": "bytes"}
     if _unchanged(request, tag):
         return Response(status_code=304, headers=headers)
-    size = found.content.size
     first, last, code = _span(range_, size) if request.headers.get("if-range", tag) == tag else (0, size - 1, 200)
     headers["Content-Length"] = str(last - first + 1)
     if code == 206:
         headers["Content-Range"] = f"bytes {first}-{last}/{size}"
-    _audit(caller, job, [key], content=True)
-    media = _MEDIA.get(found.content.kind, "text/plain; charset=utf-8")
     if request.method == "HEAD":
         return Response(status_code=code, headers=headers, media_type=media)
-    stream = _cut(result_bodies.pieces(caller.state, found), first, last)
-    return StreamingResponse(stream, status_code=code, headers=headers, media_type=media)
+    return StreamingResponse(_cut(pieces, first, last), status_code=code, headers=headers, media_type=media)
 
 
 def _may_read_content(caller: Caller) -> bool:

@@ -245,6 +245,15 @@ class Audit:
         rows = self._select("select sha256, size, path, data, damaged from bodies where sha256 = ?", (sha256,))
         return BodyRow(rows[0][0], rows[0][1], rows[0][2], rows[0][3], bool(rows[0][4])) if rows else None
 
+    def with_body(self, sha256: str, *, limit: int, organization: str | None = None) -> list[AuditRow]:
+        """Attempts that brought the body with that digest, the oldest first: shared ones, and the organisation's own."""
+        rows = self._select(
+            f"select {_COLUMNS} from answers where body_sha256 = ? and (organization_id is null or organization_id = ?) "  # noqa: S608
+            "order by seq limit ?",
+            (sha256, organization, limit),
+        )
+        return [AuditRow(*row) for row in rows]
+
     def newest(self, canonical_url: str) -> Newest | None:
         """The newest complete answer of that URL whose body is sound."""
         rows = self._select(
