@@ -49,6 +49,9 @@ TICKS: tuple[tuple[str, str], ...] = (
 )
 """The first run of each job on a trading day, as their schedules have them; the market's news are read all day."""
 
+LONG = dt.timedelta(minutes=30)
+"""A run after which the first answers are no longer new: it is not run again to show that there is nothing to ask for."""
+
 
 class Clock:
     """A clock that moves when somebody waits."""
@@ -153,6 +156,8 @@ class Day:
             "cpu_seconds": round(time.process_time() - cpu, 2),
             "peak_mb": _peak_mb(),
         }
+        if CLOCK.now() - begun > LONG:
+            return {"job": name, **figures, "again": 0}
         self._execute(name, tick)
         counted = self.sandbox.arrivals(_sandbox_name(name)).get("requests", 0)
         return {"job": name, **figures, "again": counted - figures["requests"]}

@@ -27,7 +27,7 @@ from salescience_pipeline.acquisition.replay import (
 )
 from salescience_pipeline.acquisition.services import SelectionError, Services
 from salescience_pipeline.acquisition.states import WHOLE, failed_states, ready_states, refused_states
-from salescience_pipeline.acquisition.writing import Ready, write_batch, write_rows
+from salescience_pipeline.acquisition.writing import Ready, of_the_days_asked, write_batch, write_rows
 from salescience_pipeline.catalog.datasets import DATASETS, Cut, Dataset
 from salescience_pipeline.catalog.scopes import Scope
 from salescience_pipeline.clients.errors import NotArchived, ProviderError
@@ -36,7 +36,8 @@ from salescience_pipeline.clients.plan import Known, Recipe, RequestPlan, Select
 from salescience_pipeline.clients.transport import Failed
 from salescience_pipeline.lake.tables import WriteMode
 from salescience_pipeline.ledger.completeness import State
-from salescience_pipeline.tidy.model import TidyContext, TidyFunction
+from salescience_pipeline.tidy.model import Tidied, TidyContext, TidyFunction
+from salescience_pipeline.tidy.reading import refuse_unreadable
 
 _FLUSH_SUBJECTS, _FLUSH_ROWS, _FLUSH_SECONDS = 50, 200_000, 5.0
 """A batch is written at the first of these: few commits for many small answers, little lost when the run is killed."""
@@ -96,6 +97,15 @@ def tidy_of(dataset: Dataset) -> TidyFunction:
     """The dataset's tidy function, found by the name in its catalogue row."""
     module, _, attribute = dataset.tidy.partition(".")
     return cast(TidyFunction, getattr(importlib.import_module(f"salescience_pipeline.tidy.{module}"), attribute))
+
+
+def _careful(tidy: TidyFunction) -> TidyFunction:
+    """``tidy``, but of an answer that it can hardly read nothing is stored."""
+
+    def made(answers: Sequence[Answer], context: TidyContext) -> Tidied:
+        return refuse_unreadable(answers, tidy(answers, context))
+
+    return made
 
 
 def plan(services: Services, selection: Selection) -> tuple[RequestPlan, Known]:
@@ -191,7 +201,7 @@ class _Acquisition:
     ) -> None:
         self.services, self.dataset, self.selection, self.run_id = services, dataset, selection, run_id
         self.mode, self.watchers = mode, watchers
-        self.recipe, self.tidy = recipe_of(dataset), tidy_of(dataset)
+        self.recipe, self.tidy = recipe_of(dataset), _careful(tidy_of(dataset))
         self.known = read_known(services, dataset, selection)
         self.gathers = mode == "replay" and is_gathered(dataset)
         if self.gathers:
@@ -293,7 +303,7 @@ class _Acquisition:
         error = subject.error
         if error is None and subject.answers:
             try:
-                tidied = self.tidy(subject.answers, self.context)
+                tidied = of_the_days_asked(self.dataset, self.tidy(subject.answers, self.context), subject.requests)
             except ProviderError as refused:
                 error = refused
             else:

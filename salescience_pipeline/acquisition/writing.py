@@ -21,7 +21,7 @@ from salescience_pipeline.catalog.tables import TABLES
 from salescience_pipeline.clients.model import Answer, PlannedRequest
 from salescience_pipeline.lake.keys import key_codes
 from salescience_pipeline.lake.tables import Slice, Tables, WriteMode
-from salescience_pipeline.tidy.model import Tidied
+from salescience_pipeline.tidy.model import LeftOut, Tidied
 
 _DAY_COLUMNS = ("trade_date", "filing_date", "published_date_et", "ts_date", "period_end", "report_date")
 """Columns that say from when to when rows reach, the most telling first."""
@@ -98,6 +98,26 @@ def _each_once(name: str, parts: Sequence[pa.Table]) -> Sequence[pa.Table]:
     return [
         part.filter(pa.array(kept[end - part.num_rows : end])) for part, end in zip(parts, ends.tolist(), strict=True)
     ]
+
+
+def of_the_days_asked(dataset: Dataset, tidied: Tidied, requests: Sequence[PlannedRequest]) -> Tidied:
+    """``tidied`` without the rows of other days, where a list of the whole market was asked for by its day.
+
+    Such a list is of the newest day there is: early in the evening that may still be the day before, which is stored.
+    """
+    if not (dataset.trading_days_only and dataset.slice_by) or any(request.subject.ticker for request in requests):
+        return tidied
+    days = [day for request in requests for day in (request.first_date, request.last_date) if day is not None]
+    tables: dict[str, pa.Table] = {}
+    left_out = list(tidied.left_out)
+    for name, rows in tidied.tables.items():
+        asked = pc.is_in(rows["trade_date"], pa.array(sorted(set(days)), pa.date32()))
+        tables[name] = rows.filter(asked)
+        if tables[name].num_rows < rows.num_rows:
+            newest = pc.max(rows["trade_date"]).as_py()
+            lost = rows.num_rows - tables[name].num_rows
+            left_out.append(LeftOut("*", "prices", f"the list is of {newest} and of no later day", lost))
+    return Tidied(tables, left_out)
 
 
 def write_rows(

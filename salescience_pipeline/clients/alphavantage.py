@@ -18,7 +18,7 @@ from salescience_pipeline.catalog.indicators import INDICATORS as ALL
 from salescience_pipeline.catalog.indicators import Indicator
 from salescience_pipeline.catalog.providers import PROVIDERS
 from salescience_pipeline.catalog.symbols import provider_symbol
-from salescience_pipeline.clients.classify import Dialect, Reply, Verdict, by_shape, by_status
+from salescience_pipeline.clients.classify import Dialect, Reply, Verdict, by_shape, by_status, unshaped
 from salescience_pipeline.clients.model import AnswerClass, PlannedRequest, Subject
 from salescience_pipeline.clients.plan import Known, Recipe, RequestPlan, Selection
 from salescience_pipeline.clients.planning import OneWave, is_fresh
@@ -51,11 +51,11 @@ def classify(reply: Reply) -> Verdict:
     data = None if reply.is_html or reply.body.size == 0 else reply.json_or_none
     if not isinstance(data, dict):
         shape = by_shape(reply)
-        return shape if shape.answer_class is not AnswerClass.OK else _unshaped()
+        return shape if shape.answer_class is not AnswerClass.OK else unshaped()
     for name, judge in (("Error Message", _by_error), ("Information", _by_information), ("Note", _by_note)):
         if isinstance(data.get(name), str):
             return judge(data[name], reply.received_at)
-    return _by_data(data)
+    return _by_data(data, dict(reply.request.params).get("function", ""))
 
 
 def _by_error(text: str, _now: dt.datetime) -> Verdict:
@@ -87,18 +87,16 @@ def _by_note(text: str, now: dt.datetime) -> Verdict:
     return Verdict(AnswerClass.CONTRACT, "answered with a notice that is not known")
 
 
-def _by_data(data: Mapping[str, Any]) -> Verdict:
+def _by_data(data: Mapping[str, Any], function: str) -> Verdict:
     if not data:
         return Verdict(AnswerClass.OK_EMPTY, "holds nothing for it")
     values = next((data[name] for name in data if name.startswith(("Technical Analysis", "Time Series"))), None)
     if "Meta Data" not in data or not isinstance(values, dict):
         # Overviews, earnings and searches have no such frame.
-        return _unshaped() if "Meta Data" in data or values is not None else Verdict(AnswerClass.OK)
+        if function in ALL:
+            return unshaped("Meta Data" if "Meta Data" not in data else f"Technical Analysis: {function}")
+        return unshaped() if "Meta Data" in data or values is not None else Verdict(AnswerClass.OK)
     return Verdict(AnswerClass.OK) if values else Verdict(AnswerClass.OK_EMPTY, "holds nothing for it")
-
-
-def _unshaped() -> Verdict:
-    return Verdict(AnswerClass.CONTRACT, "sent an answer without its documented shape")
 
 
 def _next_day(now: dt.datetime) -> dt.datetime:

@@ -12,7 +12,7 @@ import email.utils
 import json
 import re
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Protocol
@@ -194,6 +194,23 @@ _BY_STATUS: dict[int, tuple[AnswerClass, str]] = {
     410: (AnswerClass.NOT_FOUND, "does not know it"),
     429: (AnswerClass.RATE_LIMITED, "says that we ask too fast"),
 }
+
+
+def unshaped(field: str | None = None) -> Verdict:
+    """The verdict on an answer that is not what its documentation says; ``field`` is what it lacks, where that is known."""
+    told = f", there is no {field!r} in it" if field is not None else ""
+    return Verdict(AnswerClass.CONTRACT, f"sent an answer without its documented shape{told}")
+
+
+def lacking(rows: Iterable[Any], fields: Iterable[str]) -> str | None:
+    """The first of ``fields`` that some row lacks; an empty text when a row is no object at all."""
+    for row in rows:
+        if not isinstance(row, dict):
+            return ""
+        for name in fields:
+            if name not in row:
+                return name
+    return None
 
 
 def by_shape(reply: Reply) -> Verdict:

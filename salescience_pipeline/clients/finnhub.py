@@ -14,7 +14,7 @@ from typing import Any
 from salescience_pipeline.catalog.datasets import DATASETS
 from salescience_pipeline.catalog.sessions import NEW_YORK
 from salescience_pipeline.catalog.symbols import provider_symbol
-from salescience_pipeline.clients.classify import Dialect, Reply, Verdict, by_shape, by_status
+from salescience_pipeline.clients.classify import Dialect, Reply, Verdict, by_shape, by_status, lacking, unshaped
 from salescience_pipeline.clients.model import Answer, AnswerClass, PlannedRequest, Subject
 from salescience_pipeline.clients.plan import Known, Recipe, Refusal, RequestPlan, Selection
 from salescience_pipeline.clients.planning import OneWave, has_data, is_day_current, is_fresh, is_settled, json_of
@@ -65,45 +65,52 @@ def _by_data(endpoint: str, data: Any) -> Verdict:
     """The verdict on whole JSON by the shape that each endpoint documents; nothing known is said in several ways."""
     check = _SHAPES.get(endpoint)
     holds = check(data) if check is not None else bool(data)
-    if holds is None:
-        return Verdict(AnswerClass.CONTRACT, "sent an answer without its documented shape")
+    if isinstance(holds, str):
+        return unshaped(holds or None)
     return Verdict(AnswerClass.OK) if holds else Verdict(AnswerClass.OK_EMPTY, "holds nothing for it")
 
 
-def _quote(data: Any) -> bool | None:
-    if not isinstance(data, dict) or not {"c", "h", "l", "o", "pc", "t"} <= data.keys():
-        return None
+def _quote(data: Any) -> bool | str:
+    field = lacking([data], ("c", "h", "l", "o", "pc", "t"))
     # An unknown symbol is answered with zeros.
-    return any(data[name] not in (0, None) for name in ("c", "t"))
+    return field if field is not None else any(data[name] not in (0, None) for name in ("c", "t"))
 
 
-def _list_of(*fields: str) -> Callable[[Any], bool | None]:
-    def check(data: Any) -> bool | None:
-        if not isinstance(data, list):
-            return None
-        return bool(data) if all(isinstance(row, dict) and row.keys() >= set(fields) for row in data) else None
+def _list_of(*fields: str) -> Callable[[Any], bool | str]:
+    def check(data: Any) -> bool | str:
+        field = lacking(data, fields) if isinstance(data, list) else ""
+        return field if field is not None else bool(data)
 
     return check
 
 
-def _calendar(data: Any) -> bool | None:
-    rows = data.get("earningsCalendar", ...) if isinstance(data, dict) else ...
-    return bool(rows) if rows is None or isinstance(rows, list) else None
+def _calendar(data: Any) -> bool | str:
+    field = lacking([data], ("earningsCalendar",))
+    if field is not None:
+        return field
+    rows = data["earningsCalendar"]
+    return bool(rows) if rows is None or isinstance(rows, list) else ""
 
 
-def _metric(data: Any) -> bool | None:
-    if not isinstance(data, dict) or not (data == {} or isinstance(data.get("metric"), dict)):
-        return None
-    return bool(data and (data["metric"] or any((data.get("series") or {}).values())))
+def _metric(data: Any) -> bool | str:
+    if data == {}:
+        return False
+    field = lacking([data], ("metric",))
+    if field is not None:
+        return field
+    if not isinstance(data["metric"], dict):
+        return ""
+    return bool(data["metric"] or any((data.get("series") or {}).values()))
 
 
-def _profile(data: Any) -> bool | None:
-    if not isinstance(data, dict):
-        return None
-    return False if data == {} else True if "name" in data else None
+def _profile(data: Any) -> bool | str:
+    if data == {}:
+        return False
+    field = lacking([data], ("name",))
+    return True if field is None else field
 
 
-_SHAPES: Mapping[str, Callable[[Any], bool | None]] = {
+_SHAPES: Mapping[str, Callable[[Any], bool | str]] = {
     "quote": _quote,
     "company_news": _list_of("id", "datetime", "headline"),
     "metric": _metric,
@@ -111,7 +118,7 @@ _SHAPES: Mapping[str, Callable[[Any], bool | None]] = {
     "earnings_calendar": _calendar,
     "profile": _profile,
 }
-"""Endpoint -> whether an answer holds something; None when it has not the documented shape."""
+"""Endpoint -> whether an answer holds something; the field that it lacks when it has not the documented shape."""
 
 DIALECT = Dialect(provider="finnhub", headers=_headers, classify=classify, needs_credential=True, has_plan=True)
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-from salescience_pipeline.clients.classify import Dialect, Reply, Verdict, by_shape, by_status
+from salescience_pipeline.clients.classify import Dialect, Reply, Verdict, by_shape, by_status, lacking, unshaped
 from salescience_pipeline.clients.model import Answer, AnswerClass, PlannedRequest, Subject
 from salescience_pipeline.clients.plan import Known, Recipe, RequestPlan, Selection
 from salescience_pipeline.clients.planning import (
@@ -58,18 +58,24 @@ def classify(reply: Reply) -> Verdict:
 def _by_data(reply: Reply) -> Verdict:
     data = reply.parsed
     if not isinstance(data, dict):
-        return _unshaped()
+        return unshaped()
     if data.get("status") not in {"OK", "DELAYED"}:
         return _by_word(data, reply.received_at)
     if reply.request.endpoint != "news":
         empty = data.get("results") in ([], None) and data.get("resultsCount", data.get("count", 0)) == 0
         return Verdict(AnswerClass.OK_EMPTY, "holds nothing for it") if empty else Verdict(AnswerClass.OK)
     results, following = data.get("results", []), data.get("next_url")
-    if not isinstance(results, list) or not all(isinstance(row, dict) and "id" in row for row in results):
-        return _unshaped()
-    if following is not None and not (isinstance(following, str) and urlsplit(following).path.endswith(_NEWS_PATH)):
-        return _unshaped()
+    # A page of nothing may leave its list away, one of something may not.
+    field = "results" if "results" not in data and data.get("count") else lacking(_listed(results), ("id",))
+    follows = following is None or (isinstance(following, str) and urlsplit(following).path.endswith(_NEWS_PATH))
+    if field is not None or not follows:
+        return unshaped(field or None)
     return Verdict(AnswerClass.OK) if results else Verdict(AnswerClass.OK_EMPTY, "holds nothing for it")
+
+
+def _listed(results: Any) -> list[Any]:
+    """The list, or one that holds what is none, which is no row."""
+    return results if isinstance(results, list) else [results]
 
 
 def _by_word(data: Mapping[str, Any], now: dt.datetime) -> Verdict:
@@ -83,11 +89,7 @@ def _by_word(data: Mapping[str, Any], now: dt.datetime) -> Verdict:
         return Verdict(AnswerClass.RATE_LIMITED, "says that we ask too fast", now + _MINUTE)
     if re.search(r"(?i)api key", reason):
         return Verdict(AnswerClass.AUTH, "does not accept our credentials")
-    return _unshaped()
-
-
-def _unshaped() -> Verdict:
-    return Verdict(AnswerClass.CONTRACT, "sent an answer without its documented shape")
+    return unshaped()
 
 
 DIALECT = Dialect(provider="polygon", headers=_headers, classify=classify, needs_credential=True, has_plan=True)

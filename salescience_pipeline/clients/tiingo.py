@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from salescience_pipeline.catalog.symbols import provider_symbol
-from salescience_pipeline.clients.classify import Dialect, Reply, Verdict, by_shape, by_status
+from salescience_pipeline.clients.classify import Dialect, Reply, Verdict, by_shape, by_status, lacking, unshaped
 from salescience_pipeline.clients.errors import NotEntitled, ProviderError
 from salescience_pipeline.clients.model import Answer, AnswerClass, PlannedRequest, Subject
 from salescience_pipeline.clients.plan import Known, Recipe, Refusal, RequestPlan, Selection
@@ -51,21 +51,14 @@ def _by_rows(reply: Reply) -> Verdict:
     data = reply.parsed
     if reply.request.endpoint == "meta":
         described = isinstance(data, dict) and "ticker" in data
-        return Verdict(AnswerClass.OK) if described else _unshaped()
+        return Verdict(AnswerClass.OK) if described else unshaped()
     if not isinstance(data, list):
-        return _unshaped()
+        return unshaped()
     if not data:
         return Verdict(AnswerClass.OK_EMPTY, "holds no prices for these days")
-    needed = {"date", "close", "adjClose", "divCash", "splitFactor"}
-    if reply.request.endpoint == "eod_bulk":
-        needed.add("ticker")
-    if all(isinstance(row, dict) and needed <= row.keys() for row in data):
-        return Verdict(AnswerClass.OK)
-    return _unshaped()
-
-
-def _unshaped() -> Verdict:
-    return Verdict(AnswerClass.CONTRACT, "sent an answer without its documented shape")
+    needed = ("date", "close", "adjClose", "divCash", "splitFactor")
+    field = lacking(data, (*needed, "ticker") if reply.request.endpoint == "eod_bulk" else needed)
+    return Verdict(AnswerClass.OK) if field is None else unshaped(field or None)
 
 
 def _spent(reply: Reply) -> Verdict | None:
@@ -144,7 +137,15 @@ def _rows(answer: Answer) -> list[dict[str, Any]]:
 
 def has_action(row: Mapping[str, Any]) -> bool:
     """Whether ``row`` is an ex-date: a split or a cash dividend, which changes the adjusted past."""
-    return (row.get("splitFactor") or 1.0) != 1.0 or (row.get("divCash") or 0.0) > 0.0
+    return _figure(row.get("splitFactor"), 1.0) != 1.0 or _figure(row.get("divCash"), 0.0) > 0.0
+
+
+def _figure(value: object, otherwise: float) -> float:
+    """A number, also one that came as text; what is none is the tidy function's to judge."""
+    try:
+        return float(value) if isinstance(value, int | float | str) and value else otherwise
+    except ValueError:
+        return otherwise
 
 
 @dataclass(frozen=True, slots=True)

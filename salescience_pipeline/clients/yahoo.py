@@ -65,10 +65,16 @@ def _by_result(endpoint: str, data: Any) -> Verdict:
     if endpoint == "chart" and result:
         # A window without a bar has no "timestamp" key at all.
         whole = isinstance(result[0], dict) and "meta" in result[0] and "indicators" in result[0]
-        if not whole:
+        if not whole or ("timestamp" not in result[0] and _holds_bars(result[0]["indicators"])):
             return Verdict(AnswerClass.CONTRACT, "sent an answer without its documented shape")
         result = result[0].get("timestamp") or []
     return Verdict(AnswerClass.OK) if result else Verdict(AnswerClass.OK_EMPTY, "holds nothing for it")
+
+
+def _holds_bars(indicators: Any) -> bool:
+    quotes = indicators.get("quote") if isinstance(indicators, dict) else None
+    columns = quotes[0].values() if isinstance(quotes, list) and quotes and isinstance(quotes[0], dict) else ()
+    return any(isinstance(column, list) and column for column in columns)
 
 
 def _error_of(data: Any) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from salescience_pipeline.tidy.reading import (
     LeftOuts,
     contract,
     day,
+    in_some,
     load_json,
     needed,
     number,
@@ -34,6 +35,9 @@ from salescience_pipeline.tidy.rows import Rows, joined
 SURPRISES_TABLE = "core_finnhub__earnings_surprises"
 CALENDAR_TABLE = "core_finnhub__earnings_calendar"
 
+_SURPRISE_FIELDS = ("period", "actual", "estimate", "surprise", "surprisePercent", "year", "quarter")
+_REPORT_FIELDS = ("date", "year", "quarter", "epsEstimate", "revenueEstimate")
+"""What every record has; results may be left away until they are known, and who reports when one company was asked for."""
 _FIRST_YEAR, _LAST_YEAR = 1900, 2200
 
 
@@ -53,13 +57,14 @@ def finnhub_surprises(answers: Sequence[Answer], context: TidyContext) -> Tidied
         ticker, records = answer.request.subject.ticker, load_json(answer)
         if ticker is None or not isinstance(records, list):
             raise contract(answer, "The answer is no list of earnings of one ticker.")
+        in_some(answer, records, _SURPRISE_FIELDS)
         rows = Rows(SURPRISES_TABLE, answer, context)
         parts.append(rows)
         for index, record in enumerate(records):
             try:
                 values = _surprise(record, ticker)
             except BadRecord as error:
-                account.add(f"quarter {index + 1} of {ticker}", str(error))
+                account.unreadable(f"quarter {index + 1} of {ticker}", error)
                 continue
             key = (ticker, values["period_end"])
             if key in seen:
@@ -103,13 +108,14 @@ def finnhub_calendar(answers: Sequence[Answer], context: TidyContext) -> Tidied:
         records = content.get("earningsCalendar") if isinstance(content, dict) else None
         if not isinstance(records, list):
             raise contract(answer, "The answer holds no list of reports.")
+        in_some(answer, records, _REPORT_FIELDS)
         rows, as_of = Rows(CALENDAR_TABLE, answer, context), exchange_day(answer)
         parts.append(rows)
         for index, record in enumerate(records):
             try:
                 values = _report(record)
             except BadRecord as error:
-                account.add(f"report {index + 1}", str(error))
+                account.unreadable(f"report {index + 1}", error)
                 continue
             key = (values["ticker"], values["report_date"], as_of)
             if key in seen:

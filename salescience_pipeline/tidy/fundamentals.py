@@ -122,7 +122,7 @@ class _Columns:
             try:
                 values = self._values(fact)
             except BadRecord as error:
-                account.add(f"{unit}, fact {position + 1}", str(error))
+                account.unreadable(f"{unit}, fact {position + 1}", error)
                 continue
             key = values[:3]
             if key in places:

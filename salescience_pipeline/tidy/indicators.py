@@ -68,7 +68,7 @@ def alphavantage_indicators(answers: Sequence[Answer], context: TidyContext) -> 
                 try:
                     values = _value(stamp, lines, line)
                 except BadRecord as error:
-                    account.add(what, str(error))
+                    account.unreadable(what, error)
                     continue
                 key = (fixed["params_key"], name, values["ts_date"], line)
                 if key in seen:

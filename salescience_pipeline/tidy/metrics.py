@@ -20,6 +20,7 @@ from salescience_pipeline.tidy.model import Tidied, TidyContext
 from salescience_pipeline.tidy.reading import (
     BadRecord,
     LeftOuts,
+    NoValue,
     contract,
     day,
     load_json,
@@ -124,7 +125,7 @@ def _moments(
         try:
             values = _value(name, value)
         except BadRecord as error:
-            account.add(f"metric {shown(name)} of {ticker}", str(error))
+            account.unreadable(f"metric {shown(name)} of {ticker}", error)
             continue
         period_type = "point" if values["unit"] == "date" else period_type_of(name)
         frequency = {"annual": "annual", "quarterly": "quarterly", "ttm": "quarterly"}.get(period_type, "")
@@ -135,7 +136,7 @@ def _moments(
 
 def _value(name: str, value: object) -> dict[str, Any]:
     if value is None or value == "":
-        raise BadRecord("it holds no value")
+        raise NoValue("it holds no value")
     if isinstance(value, str):
         return {"value": None, "value_text": str(needed(day(value, name), name)), "unit": "date"}
     return {"value": number(value, name), "value_text": None, "unit": unit_of(name)}
@@ -153,7 +154,7 @@ def _history(series: _Series, ticker: Ticker, account: LeftOuts) -> Iterator[dic
                 try:
                     end, value = _point(point)
                 except BadRecord as error:
-                    account.add(f"{frequency} {shown(name)} of {ticker}", str(error))
+                    account.unreadable(f"{frequency} {shown(name)} of {ticker}", error)
                     continue
                 # It holds for its period, and is the same on whichever day it is read.
                 yield {

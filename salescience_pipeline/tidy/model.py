@@ -33,6 +33,8 @@ class LeftOut:
     what: str
     reason: str
     count: int = 1
+    unreadable: bool = False
+    """Whether it is there and cannot be read, as when a field has another name or type; not: nothing to tell, or told twice."""
 
 
 @dataclass(frozen=True, slots=True)

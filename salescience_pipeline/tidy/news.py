@@ -23,6 +23,7 @@ from salescience_pipeline.tidy.reading import (
     BadRecord,
     LeftOuts,
     contract,
+    in_some,
     load_json,
     moment,
     needed,
@@ -38,6 +39,10 @@ _STAMP = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?(Z|[+-][0-9]{2}:[0-9]{2})", re.ASCII
 )
 _WEB_BEGIN, _WEB_END = re.compile(r"^(?:https?://)?(?:www\.)?"), re.compile(r"(?:\.(?:com|net|org))?/*$")
+
+_FINNHUB_FIELDS = ("id", "datetime", "headline", "source", "url", "summary", "related", "category")
+_POLYGON_FIELDS = ("id", "published_utc", "title", "publisher", "article_url", "tickers")
+"""What every record has, by the documentation of the two."""
 
 
 def fingerprint(title: str, publisher: str | None, published_at: dt.datetime) -> str:
@@ -109,7 +114,7 @@ def _news(
             try:
                 article = read(answer, record)
             except BadRecord as error:
-                account.add(f"article {shown(record.get('id'))}", str(error))
+                account.unreadable(f"article {shown(record.get('id'))}", error)
                 continue
             key = article.values["article_id"]
             if key in seen:
@@ -182,6 +187,7 @@ def _finnhub_records(answer: Answer) -> list[Any]:
     records = load_json(answer)
     if not isinstance(records, list) or answer.request.subject.ticker is None:
         raise contract(answer, "The answer is no list of news about one ticker.")
+    in_some(answer, records, _FINNHUB_FIELDS)
     return records
 
 
@@ -203,6 +209,7 @@ def _polygon_records(answer: Answer) -> list[Any]:
     records = page.get("results", []) if isinstance(page, dict) else None
     if not isinstance(records, list):
         raise contract(answer, "The answer is no page of news.")
+    in_some(answer, records, _POLYGON_FIELDS)
     return records
 
 

@@ -22,6 +22,7 @@ from salescience_pipeline.tidy.reading import (
     contract,
     day,
     decimal,
+    in_some,
     needed,
     number,
     parse_json,
@@ -75,7 +76,7 @@ def tiingo_eod(answers: Sequence[Answer], context: TidyContext) -> Tidied:
             try:
                 values = _tiingo_values(record)
             except BadRecord as error:
-                account.add(f"price of {ticker} on {shown(record.get('date'))}", str(error))
+                account.unreadable(f"price of {ticker} on {shown(record.get('date'))}", error)
                 continue
             key = (ticker, values["trade_date"])
             if key in chosen:
@@ -100,9 +101,7 @@ def _tiingo_records(
             good.append(record)
         else:
             account.add(f"record {index + 1}", "it is no object")
-    missing = [name for name in _TIINGO_FIELDS if good and not any(name in record for record in good)]
-    if missing:
-        raise contract(answer, f"The field '{missing[0]}' is missing in every row of the answer.")
+    in_some(answer, good, _TIINGO_FIELDS)
     own = answer.request.subject.ticker
     if own is not None:
         yield from ((own, record) for record in good)

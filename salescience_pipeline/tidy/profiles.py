@@ -53,7 +53,7 @@ def finnhub_profile(answers: Sequence[Answer], context: TidyContext) -> Tidied:
             rows.add(ticker=ticker, as_of_date=key[1], cik=context.known.ciks.get(ticker), **_profile(content))
             seen.add(key)
         except BadRecord as error:
-            account.add(f"profile of {ticker}", str(error))
+            account.unreadable(f"profile of {ticker}", error)
     return Tidied({PROFILES_TABLE: joined(PROFILES_TABLE, parts)}, account.done())
 
 

@@ -16,7 +16,9 @@ from salescience_pipeline.tidy.model import Tidied, TidyContext
 from salescience_pipeline.tidy.reading import (
     BadRecord,
     LeftOuts,
+    NoValue,
     contract,
+    in_some,
     load_json,
     moment,
     needed,
@@ -54,12 +56,13 @@ def finnhub_quotes(answers: Sequence[Answer], context: TidyContext) -> Tidied:
         ticker, content = answer.request.subject.ticker, load_json(answer)
         if ticker is None or not isinstance(content, dict):
             raise contract(answer, "The answer is no quote of one ticker.")
+        in_some(answer, [content], _OPTIONAL)
         rows = Rows(QUOTES_TABLE, answer, context)
         parts.append(rows)
         try:
             values = _quote(content)
         except BadRecord as error:
-            account.add(f"quote of {ticker}", str(error))
+            account.unreadable(f"quote of {ticker}", error)
             continue
         key = (ticker, values["quote_ts"])
         if key in seen:
@@ -74,6 +77,6 @@ def _quote(content: Mapping[str, Any]) -> dict[str, Any]:
     traded_at = needed(moment(content.get("t"), "t"), "t")
     price = needed(number(content.get("c"), "c"), "c")
     if price <= 0:
-        raise BadRecord("c is not positive")
+        raise NoValue("c is not positive")
     values: dict[str, Any] = {column: number(content.get(name), name) for name, column in _OPTIONAL.items()}
     return values | {"quote_ts": traded_at, "trade_date": traded_at.astimezone(NEW_YORK).date(), "price": price}

@@ -16,7 +16,7 @@ from typing import Any, NoReturn, TypeVar
 
 from salescience_pipeline.clients.errors import Contract, TooLarge
 from salescience_pipeline.clients.model import Answer, AnswerClass
-from salescience_pipeline.tidy.model import LeftOut
+from salescience_pipeline.tidy.model import LeftOut, Tidied
 
 _T = TypeVar("_T")
 _INT64 = 2**63
@@ -29,6 +29,10 @@ _SURROGATE_ESCAPE = re.compile(r"\\u[dD][89a-fA-F]")
 
 class BadRecord(ValueError):
     """One record that cannot become a row; the message is the reason, in half a sentence."""
+
+
+class NoValue(BadRecord):
+    """A record that has its documented shape and tells nothing."""
 
 
 def shown(value: object) -> str:
@@ -131,6 +135,40 @@ def member(answer: Answer, holder: Any, name: str, kind: type | tuple[type, ...]
     if not isinstance(holder[name], kind):
         raise contract(answer, f"The field '{name}' of {where} has the wrong type.")
     return holder[name]
+
+
+def in_some(answer: Answer, records: Sequence[Any], names: Iterable[str]) -> None:
+    """Insist that each documented field is in one record at least: one that all of them lack has another name now.
+
+    Null in its place would overwrite what earlier answers told.
+
+    Raises:
+        Contract: naming the field.
+    """
+    objects = [record for record in records if isinstance(record, dict)]
+    gone = next((name for name in names if objects and not any(name in record for record in objects)), None)
+    if gone is not None:
+        raise contract(answer, f"The field '{gone}' is missing in every record of the answer.")
+
+
+def refuse_unreadable(answers: Sequence[Answer], made: Tidied) -> Tidied:
+    """``made``, unless half of what the answers hold, or more, could not be read: that is another shape, not a bad record.
+
+    Rows of what is left would replace good ones, and completeness would tell that nothing is missing.
+
+    Raises:
+        Contract: with the first reason.
+    """
+    bad = [one for one in made.left_out if one.unreadable]
+    lost = sum(one.count for one in bad)
+    rows = max((table.num_rows for table in made.tables.values()), default=0)
+    if lost and lost >= rows:
+        first = bad[0]
+        raise contract(
+            answers[-1],
+            f"{lost:,} of {lost + rows:,} records of the answer cannot be read; {first.what}: {first.reason}.",
+        )
+    return made
 
 
 def number(value: object, name: str) -> float | None:
@@ -253,22 +291,32 @@ class LeftOuts:
         """Keep the account of one subject."""
         self._subject = subject
         self._listed: list[LeftOut] = []
-        self._seen: dict[str, int] = {}
-        self._more: dict[str, int] = {}
+        self._seen: dict[tuple[str, bool], int] = {}
+        self._more: dict[tuple[str, bool], int] = {}
 
     def add(self, what: str, reason: str, count: int = 1) -> None:
         """Note ``count`` records; after fifty entries with one reason the rest of them become one entry."""
+        self._note(what, reason, count, unreadable=False)
+
+    def unreadable(self, what: str, error: BadRecord, count: int = 1) -> None:
+        """Note ``count`` records that cannot be read; of an answer that holds little else no row may be made."""
+        self._note(what, str(error), count, unreadable=not isinstance(error, NoValue))
+
+    def _note(self, what: str, reason: str, count: int, *, unreadable: bool) -> None:
         if not count:
             return
-        seen = self._seen[reason] = self._seen.get(reason, 0) + 1
+        kind = (reason, unreadable)
+        seen = self._seen[kind] = self._seen.get(kind, 0) + 1
         if seen <= _LISTED_PER_REASON:
-            self._listed.append(LeftOut(self._subject, what, reason, count))
+            self._listed.append(LeftOut(self._subject, what, reason, count, unreadable))
         else:
-            self._more[reason] = self._more.get(reason, 0) + count
+            self._more[kind] = self._more.get(kind, 0) + count
 
     def done(self) -> tuple[LeftOut, ...]:
         """The account, in the order of the records."""
-        rest = (LeftOut(self._subject, "further records", reason, count) for reason, count in self._more.items())
+        rest = (
+            LeftOut(self._subject, "further records", kind[0], count, kind[1]) for kind, count in self._more.items()
+        )
         return (*self._listed, *rest)
 
 

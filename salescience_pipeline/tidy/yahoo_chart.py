@@ -252,7 +252,7 @@ def _bars(
         try:
             bar = _bar(stamp, {name: values[index] for name, values in columns.items()}, zone)
         except BadRecord as error:
-            account.add(f"bar {index + 1}", str(error))
+            account.unreadable(f"bar {index + 1}", error)
             continue
         if bar.open is bar.high is bar.low is bar.close is None:
             empty += 1
