@@ -86,6 +86,7 @@ def create_app(settings: Settings) -> FastAPI:
         responses=_RESPONSES,
     )
     app.state.gateway = state
+    app.state.monitor = monitor
     problems.install(app)
     for module in (submit, jobs, results, triggers, query, lineage, pages):
         app.include_router(module.router)

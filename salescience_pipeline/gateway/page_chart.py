@@ -8,6 +8,7 @@ from typing import Any
 
 WIDTH, HEIGHT = 760, 240
 _LEFT, _RIGHT, _TOP, _BOTTOM = 64, 12, 12, 28
+_VOLUME = 46
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +23,12 @@ class Chart:
     """(y, price) of the horizontal lines."""
     days: tuple[tuple[float, str, str], ...]
     """(x, day, text-anchor) of the labels below."""
+    volumes: tuple[tuple[float, float], ...]
+    """(x, height) of the bars on the floor."""
+    bar: float
+    """Width of a bar."""
+    places: str
+    """``x,y,day,price`` of every point, separated by semicolons: for the script that shows the price under the pointer."""
 
 
 def chart_of(prices: Sequence[Mapping[str, Any]]) -> Chart | None:
@@ -46,4 +53,22 @@ def chart_of(prices: Sequence[Mapping[str, Any]]) -> Chart | None:
         (x(at), f"{prices[at]['trade_date']:%d %b %Y}", anchor)
         for at, anchor in ((0, "start"), (middle, "middle"), (len(closes) - 1, "end"))
     )
-    return Chart(line, f"{_LEFT},{floor} {line} {right},{floor}", levels, days)
+    most = max((row.get("volume") or 0 for row in prices), default=0) or 1
+    volumes = tuple((x(at), round(_VOLUME * (row.get("volume") or 0) / most, 1)) for at, row in enumerate(prices))
+    places = ";".join(
+        f"{x(at)},{y(close)},{prices[at]['trade_date']:%d %b %Y},{close:.2f}" for at, close in enumerate(closes)
+    )
+    bar = round(max((right - _LEFT) / len(closes) * 0.7, 0.5), 2)
+    return Chart(line, f"{_LEFT},{floor} {line} {right},{floor}", levels, days, volumes, bar, places)
+
+
+def spark_of(closes: Sequence[float], width: int = 120, height: int = 32) -> str:
+    """The points of a small line without axes, for ``<polyline>``; empty for fewer than two prices."""
+    if len(closes) < 2:
+        return ""
+    low = min(closes)
+    span = (max(closes) - low) or 1.0
+    step = width / (len(closes) - 1)
+    return " ".join(
+        f"{at * step:.1f},{height - 2 - (height - 4) * (close - low) / span:.1f}" for at, close in enumerate(closes)
+    )

@@ -14,7 +14,7 @@ from salescience_pipeline.lake.tables import Tables
 from salescience_pipeline.lake.warehouse import Warehouse
 from salescience_pipeline.settings import Settings
 
-MARTS = Path(__file__).parents[2] / "dbt" / "models" / "marts" / "_marts.yml"
+MARTS = Path(__file__).parents[2] / "dbt" / "models" / "marts"
 
 
 def publish(settings: Settings, fill: Callable[[duckdb.DuckDBPyConnection], Any] | None = None) -> int:
@@ -22,7 +22,8 @@ def publish(settings: Settings, fill: Callable[[duckdb.DuckDBPyConnection], Any]
     warehouse = Warehouse(settings.warehouse_dir)
     path = warehouse.prepare_build(Tables(settings.lake_dir), ["core_sec__filings"])
     with duckdb.connect(str(path)) as connection:
-        for model in yaml.safe_load(MARTS.read_text())["models"]:
+        models = [model for file in sorted(MARTS.glob("*.yml")) for model in yaml.safe_load(file.read_text())["models"]]
+        for model in models:
             assert re.fullmatch("mart_[a-z_]+", model["name"])
             columns = ", ".join(f'"{column["name"]}" {column["data_type"]}' for column in model["columns"])
             connection.execute(f"create table {model['name']} ({columns})")

@@ -23,62 +23,16 @@ from salescience_pipeline.ledger.job_model import Content, Outcome
 from salescience_pipeline.ledger.job_rules import SourceStatus
 from salescience_pipeline.settings import Settings, World
 from salescience_pipeline_tests.test_gateway.conftest import new_job
+from salescience_pipeline_tests.test_gateway.page_world import BROWSER, EVIL, LOCAL, a_job, fill_market, our_script_only
 from salescience_pipeline_tests.test_gateway.published import publish
 from salescience_pipeline_tests.test_gateway.serving import gateway
-
-_EVIL = """<script>alert(1)</script>"'><img src=x onerror=alert(1)>{{ 7*7 }}"""
-_BROWSER = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
-_LOCAL = OrganizationId("local")
-
-
-def _fill(connection: duckdb.DuckDBPyConnection) -> None:
-    """One company about which every text is hostile, and a plain one."""
-    insert = connection.execute
-    for ticker, cik, name in (("EVIL", "0000000001", _EVIL), ("AAPL", "0000320193", "Apple Inc.")):
-        insert(
-            "insert into mart_companies__companies (ticker, cik, name, exchange, sector, country, is_current) "
-            "values (?, ?, ?, ?, ?, ?, true)",
-            [ticker, cik, name, _EVIL, _EVIL, _EVIL],
-        )
-        insert(
-            "insert into mart_prices__daily (ticker, trade_date, close, currency) "
-            "select ?, date '2026-01-01' + i::int, 100 + i % 7, ? from range(300) t(i)",
-            [ticker, _EVIL],
-        )
-        insert(
-            "insert into mart_filings__filings (cik, company, accession, form, base_form, filing_date, items, url, "
-            "stored_documents) values (?, ?, ?, ?, ?, date '2026-02-01', ?, 'javascript:alert(1)', 1)",
-            [cik, name, "0000000001-26-000001", "10-K", "10-K", _EVIL],
-        )
-        insert(
-            "insert into mart_fundamentals__facts (cik, concept, label, unit, period_end, period_days, value, known_from) "
-            "values (?, 'Assets', ?, ?, date '2026-01-01', 0, 22140000000, date '2026-02-01')",
-            [cik, _EVIL, _EVIL],
-        )
-        insert(
-            "insert into mart_insiders__transactions (issuer_cik, owner_name, officer_title, trans_date, trans_code, "
-            "accession, line_no, signed_shares) values (?, ?, ?, date '2026-01-01', ?, ?, 1, -5)",
-            [cik, _EVIL, _EVIL, _EVIL, _EVIL],
-        )
-        insert(
-            "insert into mart_news__articles (title, publisher, url, published_at, tickers) "
-            "values (?, ?, 'javascript:alert(1)', now(), [?])",
-            [_EVIL, _EVIL, ticker],
-        )
-    insert(
-        "insert into mart_companies__companies (ticker, cik, name, is_current) values ('AAAA', '7', 'Nobody follows', true)"
-    )
-    insert(
-        "insert into mart_operations__completeness (dataset, status, subjects, row_count, checked_at) values "
-        "('core_sec__company_tickers', 'complete', 3, 10, now()), ('core_sec__company_tickers', 'missing', 1, 0, now())"
-    )
 
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
     """A world of the test's own with those companies published, and two jobs."""
     made = Settings(home=tmp_path / "home")
-    publish(made, _fill)
+    publish(made, fill_market)
     return made
 
 
@@ -93,29 +47,15 @@ def ledger(settings: Settings) -> Iterator[Ledger]:
 def client(settings: Settings) -> Iterator[httpx.Client]:
     """A browser at a gateway that needs no key."""
     with gateway(settings) as made:
-        made.headers.update(_BROWSER)
+        made.headers.update(BROWSER)
         yield made
-
-
-def _job(ledger: Ledger) -> str:
-    """A job of the local organisation of which one source came through and one is at work."""
-    ledger.organizations.ensure(_LOCAL)
-    job = new_job("AAPL")
-    ledger.jobs.create(_LOCAL, [job], actor="test", max_open=10)
-    for provider in ("sec", "yahoo"):
-        assert ledger.dispatch.claim(f"{job.job_id}:{provider}:0:1", "run-1") is not None
-    outcome = Outcome(
-        "AAPL:SEC:0", SourceStatus.SUCCESS, Content("0" * 64, "html", 1_234), {"accession": "0000000001-26-000001"}
-    )
-    assert ledger.jobs.settle(_LOCAL, job.job_id, "run-1", [outcome]) == 1
-    return job.job_id
 
 
 def test_003_31_every_page_is_whole(client: httpx.Client, settings: Settings, ledger: Ledger) -> None:
     """003-31: each page answers, has its landmarks, one heading, labels, headers of tables, and says what the data is."""
-    ledger.organizations.ensure(_LOCAL)
+    ledger.organizations.ensure(LOCAL)
     job = new_job("AAPL")
-    ledger.jobs.create(_LOCAL, [job], actor="test", max_open=10)
+    ledger.jobs.create(LOCAL, [job], actor="test", max_open=10)
     paths = (
         "/", "/ui", "/ui/jobs", f"/ui/jobs/{job.job_id}", "/ui/companies/AAPL", "/ui/companies/aapl", "/ui/search",
         "/ui/search?q=apple",
@@ -126,10 +66,21 @@ def test_003_31_every_page_is_whole(client: httpx.Client, settings: Settings, le
         page = html.fromstring(answer.text)
         assert page.get("lang") == "en"
         assert settings.provenance_note in page.xpath("string(//*[@role='note'])")
-        for landmark in ("header", "nav[@aria-label]", "main[@id='main']", "footer", "form[@role='search']", "h1"):
+        for landmark in (
+            "header",
+            "header/nav[@aria-label]",
+            "main[@id='main']",
+            "footer",
+            "form[@role='search']",
+            "h1",
+        ):
             assert len(page.xpath(f"//{landmark}")) == 1, (path, landmark)
         assert page.xpath("//a[@class='skip']/@href") == ["#main"]
-        assert [page.xpath(f"//label[@for='{name}']") != [] for name in page.xpath("//input/@id")] == [True]
+        fields = page.xpath("(//input[not(@type='hidden')] | //select)/@id")
+        assert fields
+        assert all(page.xpath(f"//label[@for='{name}']") for name in fields)
+        names = page.xpath("//nav/@aria-label")
+        assert len(set(names)) == len(page.xpath("//nav"))
         assert all(cell.get("scope") for cell in page.xpath("//th")), path
         assert all(page.xpath(f"//*[@id='{name}']") for name in page.xpath("//section/@aria-labelledby")), path
         assert all(item.get("aria-label") for item in page.xpath("//meter | //progress")), path
@@ -142,16 +93,17 @@ def test_threat_10_nothing_that_a_provider_writes_is_markup(client: httpx.Client
         "/ui/companies/EVIL",
         "/ui/search?q=script",
         "/ui/search",
-        f"/ui/search?q={_EVIL[:40]}",
+        f"/ui/search?q={EVIL[:40]}",
         "/ui/jobs",
     ):
         answer = client.get(path)
         page = html.fromstring(answer.text)
-        assert page.xpath("//script | //img | //iframe | //style | //object | //base") == [], path
+        assert page.xpath("//img | //iframe | //style | //object | //base") == [], path
+        assert our_script_only(page), path
         assert page.xpath("//@*[starts-with(name(), 'on') or name() = 'style']") == [], path
         assert not [link for link in page.xpath("//@href | //@src | //@action") if "javascript:" in link.lower()]
         assert "49" not in page.xpath("string(//h1)")
-    assert _EVIL in html.fromstring(client.get("/ui/companies/EVIL").text).xpath("string(//h1)")
+    assert EVIL in html.fromstring(client.get("/ui/companies/EVIL").text).xpath("string(//h1)")
 
 
 def test_threat_10_policy_allows_only_our_own_style(client: httpx.Client) -> None:
@@ -192,20 +144,20 @@ def test_003_31_providers_with_gate_quota_and_freshness(client: httpx.Client, le
 
 
 def test_003_31_a_company(client: httpx.Client, ledger: Ledger) -> None:
-    job_id = _job(ledger)
+    job_id = a_job(ledger)
     page = html.fromstring(client.get("/ui/companies/AAPL").text)
     assert len(page.xpath("//*[local-name()='svg']//*[local-name()='polyline']/@points")[0].split()) == 250
     assert page.xpath("string(//*[local-name()='svg']/*[local-name()='title'])") == "Adjusted close of AAPL"
     assert "22.14 billion" in page.xpath("string(//section[@aria-labelledby='figures'])")
     assert page.xpath("//section[@aria-labelledby='filings']//a/@href") == [
-        f"/ui/jobs/{job_id}/content/AAPL%3ASEC%3A0?organization_id=local"
-    ]
+        "/ui/filings/0000320193-26-000001", f"/ui/jobs/{job_id}/content/AAPL%3ASEC%3A0?organization_id=local",
+    ]  # fmt: skip
     assert client.get("/ui/companies/NOPE").status_code == 404
     assert client.get("/ui/companies/%22%3E").status_code == 404
 
 
 def test_003_31_jobs_with_progress_of_their_own_organization(client: httpx.Client, ledger: Ledger) -> None:
-    job_id = _job(ledger)
+    job_id = a_job(ledger)
     page = html.fromstring(client.get("/ui/jobs").text)
     assert page.xpath("//progress/@value") == ["1"]
     assert page.xpath("//progress/@max") == ["2"]
@@ -216,12 +168,15 @@ def test_003_31_jobs_with_progress_of_their_own_organization(client: httpx.Clien
     for path in (f"/ui/jobs/{job_id}?organization_id=other", "/ui/jobs/unknown", f"/ui/jobs/{'x' * 300}"):
         assert client.get(path).status_code == 404
     assert job_id not in client.get("/ui/jobs?organization_id=other").text
-    failed = Outcome("AAPL:Yahoo", SourceStatus.FAILED, error_class="contract", error=_EVIL)
-    assert ledger.jobs.settle(_LOCAL, job_id, "run-1", [failed]) == 1
+    failed = Outcome("AAPL:Yahoo", SourceStatus.FAILED, error_class="contract", error=EVIL)
+    assert ledger.jobs.settle(LOCAL, job_id, "run-1", [failed]) == 1
     over = html.fromstring(client.get(f"/ui/jobs/{job_id}").text)
-    assert _EVIL in over.xpath("string(//tbody)")
-    assert over.xpath("//script | //img") == []
-    assert over.xpath("//tbody//a/@href") == [f"/ui/jobs/{job_id}/content/AAPL%3ASEC%3A0?organization_id=local"]
+    assert EVIL in over.xpath("string(//tbody)")
+    assert over.xpath("//img") == []
+    assert our_script_only(over)
+    assert over.xpath("//tbody//a/@href") == [
+        f"/ui/jobs/{job_id}/content/AAPL%3ASEC%3A0?organization_id=local", "/ui/filings/0000320193-26-000001",
+    ]  # fmt: skip
     assert "refresh" not in client.get(f"/ui/jobs/{job_id}?live=1").headers
 
 
@@ -231,8 +186,8 @@ def test_003_31_jobs_with_progress_of_their_own_organization(client: httpx.Clien
         ("apple", 1, 1),
         ("AAPL", 1, 0),
         ("320193", 1, 0),
-        ("10-k", 0, 2),
-        ("0000000001-26-000001", 0, 2),
+        ("10-k", 0, 3),
+        ("0000000001-26-000001", 0, 1),
         ("' or 1=1 --", 0, 0),
     ],
 )
@@ -246,7 +201,7 @@ def test_003_31_search_marks_what_it_found(client: httpx.Client, text: str, comp
 
 def test_003_31_nothing_published(tmp_path: Path) -> None:
     with gateway(Settings(home=tmp_path / "empty")) as client:
-        client.headers.update(_BROWSER)
+        client.headers.update(BROWSER)
         for path in ("/", "/ui", "/ui/search", "/ui/search?q=x"):
             answer = client.get(path)
             assert answer.status_code == 200
@@ -269,7 +224,7 @@ def test_003_31_content_is_read_with_the_browsers_key_and_never_shown_as_a_page(
         outcome = Outcome("AAPL:Yahoo", SourceStatus.SUCCESS, Content(digest, "json", len(body)))
         assert ledger.jobs.settle(acme, job.job_id, "run-1", [outcome]) == 1
         with gateway(settings) as client:
-            client.headers.update(_BROWSER)
+            client.headers.update(BROWSER)
             page = html.fromstring(client.get(f"/ui/jobs/{job.job_id}", auth=("", key)).text)
             [path] = page.xpath("//tbody//a/@href")
             answer = client.get(path, auth=("", key))
@@ -283,13 +238,13 @@ def test_003_31_content_is_read_with_the_browsers_key_and_never_shown_as_a_page(
 
 def test_003_31_where_keys_are_needed_the_browser_is_asked_for_one(tmp_path: Path) -> None:
     settings = Settings(home=tmp_path / "home", gateway_auth="api_key")
-    publish(settings, _fill)
+    publish(settings, fill_market)
     with Ledger.open(settings.ledger_url) as ledger:
         acme = OrganizationId("acme")
         key, _ = ledger.organizations.create_key(acme, scopes=["results:read", "jobs:read"])
         poor, _ = ledger.organizations.create_key(acme, scopes=["tasks:read"])
         with gateway(settings) as client:
-            client.headers.update(_BROWSER)
+            client.headers.update(BROWSER)
             refused = client.get("/ui")
             assert refused.status_code == 401
             assert refused.headers["www-authenticate"].startswith("Basic ")
@@ -309,15 +264,17 @@ def test_003_31_real_data_links_to_its_source(tmp_path: Path) -> None:
     settings = Settings(home=tmp_path / "home", world=World.LIVE, gateway_auth="none")
 
     def fill(connection: duckdb.DuckDBPyConnection) -> None:
-        _fill(connection)
+        fill_market(connection)
         connection.execute("update mart_filings__filings set url = 'https://www.sec.gov/x'")
         connection.execute("update mart_news__articles set url = 'https://news.example/?a=\"><b>'")
 
     publish(settings, fill)
     with gateway(settings) as client:
-        client.headers.update(_BROWSER)
+        client.headers.update(BROWSER)
         page = html.fromstring(client.get("/ui/companies/AAPL").text)
-        assert page.xpath("//section[@aria-labelledby='filings']//a/@href") == ["https://www.sec.gov/x"]
+        assert page.xpath("//section[@aria-labelledby='filings']//a/@href") == [
+            "https://www.sec.gov/x", "/ui/filings/0000320193-26-000001",
+        ]  # fmt: skip
         assert page.xpath("//section[@aria-labelledby='news']//a/@href") == ['https://news.example/?a="><b>']
         assert page.xpath("//*[@role='note']") == []
 
