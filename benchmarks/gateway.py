@@ -32,7 +32,7 @@ _PATIENCE = 300.0
 
 def submit_at(stack: Stack, tickers: list[str], *, rate: float, seconds: float) -> dict[str, Any]:
     """Submissions at ``rate`` per second while runs execute: latencies, statuses, the rate reached, runs seen at work."""
-    with Ledger.open(stack.settings.ledger_url) as ledger:
+    with Ledger.of(stack.settings) as ledger:
         httpx.post(f"{stack.url}/submit", json=body(tickers[0], "org-0"), timeout=30).raise_for_status()
         ends = time.monotonic() + _PATIENCE
         while not any(beat for _, beat in ledger.dispatch.open_chunks()):

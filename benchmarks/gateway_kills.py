@@ -103,7 +103,7 @@ def _victim(stack: Stack, kind: str, dice: random.Random) -> int | None:
 def _judge(stack: Stack, toll: Toll, patience: float) -> None:
     """Wait for the acknowledged jobs, then count what did not come to a good end and what was written twice."""
     open_, started = set(toll.acknowledged), time.monotonic()
-    with Ledger.open(stack.settings.ledger_url) as ledger:
+    with Ledger.of(stack.settings) as ledger:
         while open_ and time.monotonic() - started < patience:
             time.sleep(0.5)
             for job_id in sorted(open_):

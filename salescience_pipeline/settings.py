@@ -186,6 +186,33 @@ class Settings(BaseSettings):
     services: dict[str, str] = Field(
         default={}, description="JSON object of service name (revenue, rebates...) to URL for /api/orchestrate."
     )
+    webhook_networks: list[str] = Field(
+        default=[],
+        description="JSON list of networks in which webhooks may be although they are not public, as 10.1.0.0/16.",
+    )
+    use_kafka: bool = Field(
+        False,
+        validation_alias=AliasChoices("SALESCIENCE_USE_KAFKA", "USE_KAFKA", "use_kafka"),
+        description="Whether `salescience up` also takes messages of a Kafka topic in (extra `kafka`).",
+    )
+    kafka_servers: str | None = Field(
+        None,
+        validation_alias=AliasChoices("SALESCIENCE_KAFKA_SERVERS", "KAFKA_BOOTSTRAP_SERVERS", "kafka_servers"),
+        description="Kafka brokers as host:port,host:port.",
+    )
+    kafka_topic: str = Field(
+        "orchestrator-events",
+        validation_alias=AliasChoices("SALESCIENCE_KAFKA_TOPIC", "KAFKA_TOPIC", "kafka_topic"),
+        pattern=r"^[A-Za-z0-9._-]{1,200}$",
+        description="The topic of submissions and tasks; what nobody can read goes to <topic>.dlq.",
+    )
+    kafka_group: str = Field("salescience", min_length=1, description="The group of consumers.")
+    kafka_organization: str | None = Field(
+        None, description="The organisation that the topic belongs to; compulsory in the live world, else `local`."
+    )
+    kafka_config: dict[str, SecretStr] = Field(
+        default={}, description="JSON object of more librdkafka settings, as security.protocol and sasl.password."
+    )
     orchestrate_direct: bool = Field(
         False, description="Whether /api/orchestrate/direct answers in the live world too; it is meant for tests."
     )

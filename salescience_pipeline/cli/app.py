@@ -8,7 +8,7 @@ import typer
 from pydantic import ValidationError
 
 from salescience_pipeline import __version__
-from salescience_pipeline.cli import daily, demo, documents, fill, gateway, lineage, schedules, serve, watchlist
+from salescience_pipeline.cli import daily, demo, documents, fill, gateway, intake, lineage, schedules, serve, watchlist
 from salescience_pipeline.cli import sealing as _sealing  # noqa: F401 - adds its commands to `keys`
 from salescience_pipeline.cli.console import err
 from salescience_pipeline.identifiers import InvalidIdentifier
@@ -37,6 +37,8 @@ app.command("docs")(daily.docs)
 app.add_typer(watchlist.app, name="watchlist")
 app.add_typer(schedules.app, name="schedules")
 app.command("gateway")(gateway.gateway)
+app.command("intake")(intake.intake)
+app.add_typer(intake.dead_letters, name="dead-letters")
 app.add_typer(gateway.keys, name="keys")
 app.add_typer(gateway.audit, name="audit")
 app.add_typer(documents.app, name="documents")

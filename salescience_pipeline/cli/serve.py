@@ -47,6 +47,7 @@ def up(
         children = stack(
             environment, port=port, folder=settings.root / "run", gateway_port=api_port,
             gateway_settings=neighbours(settings, services.sandbox.url if services.sandbox is not None else None),
+            intake=settings.use_kafka,
         )  # fmt: skip
         with Supervisor(children, cwd=PROJECT) as supervisor:
             supervisor.wait_ready(f"http://127.0.0.1:{port}/server_info")

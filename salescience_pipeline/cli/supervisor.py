@@ -91,10 +91,12 @@ def stack(
     folder: Path,
     gateway_port: int | None = None,
     gateway_settings: Mapping[str, str] | None = None,
+    intake: bool = False,
 ) -> list[Child]:
     """The children of ``salescience up``: a server per code location, the daemon, the gateway and the web server.
 
-    Without ``gateway_port`` there is no gateway; ``gateway_settings`` are environment variables for it alone.
+    Without ``gateway_port`` there is no gateway; ``gateway_settings`` are environment variables for it, and for the ``intake``
+    of a Kafka topic.
 
     Raises:
         SettingsError: when the port of the UI is taken.
@@ -122,6 +124,11 @@ def stack(
         gateway = [python, "-c", serve, "gateway", "--host", "127.0.0.1", "--port", str(gateway_port)]
         children.append(Child("gateway", gateway, {**environment, **(gateway_settings or {})}, folder / "gateway.log"))
         (folder / "gateway.port").write_text(str(gateway_port))
+        if intake:
+            messages = [python, "-c", serve, "intake"]
+            children.append(
+                Child("intake", messages, {**environment, **(gateway_settings or {})}, folder / "intake.log")
+            )
     children.append(Child("webserver", webserver, environment, folder / "webserver.log"))
     return children
 

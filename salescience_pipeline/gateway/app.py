@@ -16,6 +16,7 @@ from fastapi.middleware.cors import CORSMiddleware
 from salescience_pipeline import __version__
 from salescience_pipeline.gateway import (
     contract,
+    dead_letters,
     health,
     jobs,
     lineage,
@@ -28,12 +29,14 @@ from salescience_pipeline.gateway import (
     submit,
     tasks,
     triggers,
+    webhooks,
 )
 from salescience_pipeline.gateway.compression import Compression
 from salescience_pipeline.gateway.middleware import Envelope
 from salescience_pipeline.gateway.models import ProblemDocument
 from salescience_pipeline.gateway.state import State
 from salescience_pipeline.gateway.upstreams import Upstreams
+from salescience_pipeline.gateway.webhook_delivery import Deliverer
 from salescience_pipeline.settings import Settings, SettingsError
 
 _PROBLEM: dict[str, Any] = {"model": ProblemDocument, "content": {"application/problem+json": {}}}
@@ -62,6 +65,7 @@ def create_app(settings: Settings) -> FastAPI:
         raise SettingsError(f"SALESCIENCE_UPSTREAMS knows writer, research and backend, not {', '.join(unknown)}.")
     upstreams = Upstreams(state, settings.upstreams)
     fan_out = tasks.FanOut(state, Upstreams(state, settings.services))
+    deliverer = Deliverer(state)
     monitor = health.Monitor(state, upstreams)
 
     @asynccontextmanager
@@ -70,9 +74,11 @@ def create_app(settings: Settings) -> FastAPI:
         warm.start()
         monitor.start()
         fan_out.start()
+        deliverer.start()
         yield
         await monitor.stop()
         await fan_out.stop()
+        await deliverer.stop()
         await upstreams.close()
         warm.join(timeout=10)
         state.close()
@@ -88,11 +94,12 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.gateway = state
     app.state.monitor = monitor
     problems.install(app)
-    for module in (submit, jobs, results, triggers, query, lineage, pages):
+    for module in (submit, jobs, results, triggers, query, lineage, pages, webhooks):
         app.include_router(module.router)
     app.include_router(health.build_router(state, upstreams, monitor))
     app.include_router(operations.build_router(state, upstreams))
     app.include_router(tasks.build_router(state, fan_out))
+    app.include_router(dead_letters.build_router(state))
     app.include_router(proxy.build_router(upstreams))
     contract.install(app, needs_key=state.needs_key, services=fan_out.known, job_paths=triggers.ROUTES)
     # The last one stands outermost: a page has to be allowed to read a refusal as well.

@@ -73,18 +73,24 @@ def listed(
 ) -> Mapping[str, Any]:
     """The organisation's jobs, newest first."""
     principal = caller.acting("jobs:read", organization_id, missing="query/organization_id")
-    before = None if cursor is None else _position(cursor)
+    before = None if cursor is None else position_of(cursor)
     rows = caller.state.ledger.jobs.listed(principal.organization_id, limit=limit + 1, before=before)
     shown = rows[:limit]
-    more = _cursor(shown[-1]["created_at"], shown[-1]["job_id"]) if len(rows) > limit else None
+    more = cursor_of(shown[-1]["created_at"], shown[-1]["job_id"]) if len(rows) > limit else None
     return {"jobs": shown, "next": more}
 
 
-def _cursor(moment: dt.datetime, job_id: str) -> str:
+def cursor_of(moment: dt.datetime, job_id: str) -> str:
+    """Where a page ended, as text for the next question."""
     return base64.urlsafe_b64encode(json.dumps([moment.isoformat(), job_id]).encode()).decode()
 
 
-def _position(cursor: str) -> tuple[dt.datetime, str]:
+def position_of(cursor: str) -> tuple[dt.datetime, str]:
+    """Where the last page ended.
+
+    Raises:
+        Problem: 422 for a cursor that no page had.
+    """
     try:
         moment, job_id = json.loads(base64.urlsafe_b64decode(cursor.encode("ascii")))
         found = dt.datetime.fromisoformat(moment)

@@ -8,6 +8,7 @@ Dagster (``orchestration.submissions`` asks it), and what a run does.
 from __future__ import annotations
 
 import datetime as dt
+import json
 from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -17,6 +18,7 @@ from sqlalchemy import Connection, Engine, delete, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from salescience_pipeline.identifiers import OrganizationId
+from salescience_pipeline.ledger import dead_letters
 from salescience_pipeline.ledger.job_model import JobView
 from salescience_pipeline.ledger.job_rows import tell
 from salescience_pipeline.ledger.job_rules import SourceStatus
@@ -200,6 +202,12 @@ class Dispatch:
                 update(JobSource).where(*_sources(chunk)).values(**sources).returning(JobSource.key)
             ).all()
             _tell(connection, chunk, keys, str(sources["status"]), now)
+            if not again:
+                body = {"job_id": chunk.job_id, "provider": chunk.provider, "tickers": list(chunk.tickers)}
+                dead_letters.bury(
+                    connection, kind=dead_letters.JOB, origin=f"job:{chunk.run_key}", reason=reason,
+                    body=json.dumps(body), organization=chunk.organization_id, now=now,
+                )  # fmt: skip
         self._jobs.settle(chunk.organization_id, chunk.job_id, "", ())
         return True
 

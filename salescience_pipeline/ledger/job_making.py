@@ -24,6 +24,7 @@ from salescience_pipeline.ledger.job_rows import (
 )
 from salescience_pipeline.ledger.job_rules import SourceStatus, job_status
 from salescience_pipeline.ledger.sealing import Owned
+from salescience_pipeline.ledger.webhooks import announce
 
 
 class Making:
@@ -36,6 +37,7 @@ class Making:
             (statement, []) for statement in (INSERT_JOB, INSERT_SOURCE, INSERT_EVENT, INSERT_CHUNK)
         )
         self._entries: list[audit_log.NewEntry] = []
+        self._ended: dict[OrganizationId, list[tuple[str, str]]] = {}
 
     def add(self, organization: OrganizationId, job: NewJob, actor: str) -> None:
         """Gather the rows of ``job``."""
@@ -54,6 +56,8 @@ class Making:
             row = {**owner, **source_values(source, self.now), "position": place}
             # Jobs of several organisations may be written together: each value says whose it is.
             sources.append({**row, **{name: Owned(organization, row[name]) for name in ("details", "error")}})
+        if status.is_final:
+            self._ended.setdefault(organization, []).append((job.job_id, status.value))
         events += event_rows(owner, [(None, status.value)], self.now)
         pending = [(source.provider, source.ticker) for source in job.sources if source.status is SourceStatus.PENDING]
         chunks += chunk_rows(owner, pending, 1, job.priority, self.now)
@@ -68,3 +72,5 @@ class Making:
             if rows:
                 connection.execute(statement, rows)
         audit_log.append_all(connection, self._entries)
+        for organization, ended in self._ended.items():
+            announce(connection, organization, ended, self.now)

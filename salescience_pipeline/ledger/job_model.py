@@ -11,6 +11,9 @@ from salescience_pipeline.identifiers import OrganizationId
 from salescience_pipeline.ledger.errors import LedgerError
 from salescience_pipeline.ledger.job_rules import JobStatus, SourceStatus
 
+KEY_LIFETIME = dt.timedelta(hours=24)
+"""How long an idempotency key is remembered."""
+
 
 class IdempotencyConflict(LedgerError):
     """The same idempotency key came with another body."""
@@ -72,6 +75,7 @@ class Once:
     key: str
     body_sha256: str
     answer: Mapping[str, Any]
+    lifetime: dt.timedelta = KEY_LIFETIME
 
 
 @dataclass(frozen=True, slots=True)

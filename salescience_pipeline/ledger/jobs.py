@@ -20,7 +20,6 @@ from salescience_pipeline.ledger.job_making import Making
 from salescience_pipeline.ledger.job_model import (
     Creation,
     Event,
-    IdempotencyConflict,
     JobView,
     NewJob,
     NotCancellable,
@@ -37,11 +36,11 @@ from salescience_pipeline.ledger.job_rows import (
     tell,
 )
 from salescience_pipeline.ledger.job_rules import NEXT, JobStatus, SourceStatus, job_status
+from salescience_pipeline.ledger.once import keep_answer, said_before
 from salescience_pipeline.ledger.scoping import enter, looking, writing
-from salescience_pipeline.ledger.service_models import IdempotencyKey, Job, JobEvent, JobSource, RunChunk
+from salescience_pipeline.ledger.service_models import Job, JobEvent, JobSource, RunChunk
+from salescience_pipeline.ledger.webhooks import announce
 
-KEY_LIFETIME = dt.timedelta(hours=24)
-"""How long an idempotency key is remembered."""
 _JOBS = Job.metadata.tables[Job.__tablename__]
 _COUNT_OPEN = (
     select(func.count())
@@ -113,7 +112,7 @@ class Jobs:
     ) -> Mapping[str, Any] | LedgerError | None:
         """Add one caller's rows to what is being made; its answer."""
         organization, once = creation.organization, creation.once
-        if once is not None and (before := _said_before(connection, organization, once, making.now)) is not None:
+        if once is not None and (before := said_before(connection, organization, once, making.now)) is not None:
             return before
         waiting = sum(not _is_answered(job) for job in creation.jobs)
         if waiting and organization not in opened:
@@ -124,12 +123,7 @@ class Jobs:
             )
         opened[organization] += waiting
         if once is not None:
-            connection.execute(
-                insert(IdempotencyKey).values(
-                    organization_id=str(organization), key=once.key, body_sha256=once.body_sha256,
-                    answer=dict(once.answer), created_at=making.now,
-                )
-            )  # fmt: skip
+            keep_answer(connection, organization, once, making.now)
         for job in creation.jobs:
             making.add(organization, job, creation.actor)
         return None
@@ -303,20 +297,6 @@ _JOB_FIELDS = (
 )  # fmt: skip
 
 
-def _said_before(
-    connection: Connection, organization: OrganizationId, once: Once, now: dt.datetime
-) -> Mapping[str, Any] | IdempotencyConflict | None:
-    """What the key was answered with before; nobody else makes keys of this organisation while its turn is held."""
-    mine = (IdempotencyKey.organization_id == str(organization), IdempotencyKey.key == once.key)
-    connection.execute(delete(IdempotencyKey).where(*mine, IdempotencyKey.created_at < now - KEY_LIFETIME))
-    found = connection.execute(select(IdempotencyKey.body_sha256, IdempotencyKey.answer).where(*mine)).first()
-    if found is None:
-        return None
-    if found.body_sha256 != once.body_sha256:
-        return IdempotencyConflict("This Idempotency-Key was used with another request body.")
-    return dict(found.answer)
-
-
 def _is_answered(job: NewJob) -> bool:
     return all(source.status.is_final for source in job.sources)
 
@@ -343,3 +323,5 @@ def _derive(
     connection.execute(update(Job).where(*_is(organization, job_id)).values(status=after.value, updated_at=now))
     if after is not before:
         tell(connection, {"organization_id": str(organization), "job_id": job_id}, [(None, after.value)], now)
+        if after.is_final:
+            announce(connection, organization, [(job_id, after.value)], now)

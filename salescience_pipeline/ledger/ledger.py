@@ -17,11 +17,12 @@ from sqlalchemy.orm import Session
 
 from salescience_pipeline.ledger.audit_log import AuditLog
 from salescience_pipeline.ledger.completeness import Completeness
+from salescience_pipeline.ledger.dead_letters import DeadLetters
 from salescience_pipeline.ledger.dispatch import Dispatch
 from salescience_pipeline.ledger.engine import make_engine, reading
 from salescience_pipeline.ledger.errors import LedgerError
 from salescience_pipeline.ledger.gate_store import PostgresGateStore, SqliteGateStore, gate_store
-from salescience_pipeline.ledger.jobs import Jobs
+from salescience_pipeline.ledger.jobs import Jobs, utc_now
 from salescience_pipeline.ledger.migrate import upgrade
 from salescience_pipeline.ledger.models import ProviderGate
 from salescience_pipeline.ledger.monitoring import Monitoring
@@ -32,6 +33,7 @@ from salescience_pipeline.ledger.shredding import Sealed
 from salescience_pipeline.ledger.tasks import Tasks
 from salescience_pipeline.ledger.vault import LocalMasterKeys, Vault
 from salescience_pipeline.ledger.watchlist import Watchlist
+from salescience_pipeline.ledger.webhooks import Webhooks
 from salescience_pipeline.settings import Settings
 
 MASTER_FILE = "master.key"
@@ -72,6 +74,8 @@ class Ledger:
         self.monitoring = Monitoring(engine)
         self.tasks = Tasks(engine)
         self.sealed = Sealed(engine)
+        self.webhooks = Webhooks(engine, clock=utc_now)
+        self.dead_letters = DeadLetters(engine, clock=utc_now)
 
     @classmethod
     def of(cls, settings: Settings) -> Self:

@@ -29,6 +29,8 @@ SCOPES: tuple[str, ...] = (
     "results:content",
     "tasks:read",
     "tasks:write",
+    "webhooks:read",
+    "webhooks:write",
     "proxy",
     "metrics:read",
     "query:run",

@@ -28,7 +28,7 @@ from salescience_pipeline.ledger.sealing import SealedJson, SealedText
 
 PRIVATE_TABLES = (
     "api_keys", "jobs", "job_sources", "job_events", "run_chunks", "idempotency_keys", "tasks", "service_requests",
-    "audit_log", "webhooks", "webhook_deliveries", "saved_queries",
+    "audit_log", "webhooks", "webhook_deliveries", "webhook_attempts", "dead_letters", "saved_queries",
 )  # fmt: skip
 """Tables whose rows only their own organisation may see; ``organizations`` is guarded by its id."""
 
@@ -269,37 +269,74 @@ class Webhook(Base):
 
     organization_id: Mapped[str] = mapped_column(String(63), primary_key=True)
     webhook_id: Mapped[str] = mapped_column(String(36), primary_key=True)
-    url: Mapped[str] = mapped_column(SealedText("webhooks.url", 2_000))
-    secret: Mapped[str] = mapped_column(SealedText("webhooks.secret", 127))
+    url: Mapped[str] = mapped_column(SealedText("webhooks.url"))
+    description: Mapped[str] = mapped_column(String(200))
+    events: Mapped[list[str]] = mapped_column(JSON)
+    secret: Mapped[str] = mapped_column(SealedText("webhooks.secret"))
+    previous_secret: Mapped[str | None] = mapped_column(SealedText("webhooks.previous_secret"))
+    previous_until: Mapped[dt.datetime | None] = mapped_column(UtcDateTime)
     created_at: Mapped[dt.datetime] = mapped_column(UtcDateTime)
+    disabled_at: Mapped[dt.datetime | None] = mapped_column(UtcDateTime)
+    disabled_reason: Mapped[str | None] = mapped_column(String(200))
 
 
 class WebhookDelivery(Base):
-    """One message to one webhook; repeated with the same id until it is taken or given up."""
+    """One message to one webhook; repeated with the same id until it is taken or given up.
+
+    ``next_at`` is when the next try is due; who makes it moves it ahead first, so that a killed process's try comes again.
+    """
 
     __tablename__ = "webhook_deliveries"
-    __table_args__ = (Index(None, "status", "next_at"),)
+    __table_args__ = (Index(None, "status", "next_at"), Index(None, "organization_id", "webhook_id", "created_at"))
 
     delivery_id: Mapped[str] = mapped_column(String(36), primary_key=True)
     organization_id: Mapped[str] = mapped_column(String(63))
     webhook_id: Mapped[str] = mapped_column(String(36))
+    event: Mapped[str] = mapped_column(String(31))
     body: Mapped[dict[str, Any]] = mapped_column(SealedJson("webhook_deliveries.body"))
+    created_at: Mapped[dt.datetime] = mapped_column(UtcDateTime)
     status: Mapped[str] = mapped_column(String(15))
     attempts: Mapped[int] = mapped_column(Integer)
     next_at: Mapped[dt.datetime] = mapped_column(UtcDateTime)
+    status_code: Mapped[int | None] = mapped_column(Integer)
+    error: Mapped[str | None] = mapped_column(String(200))
+    finished_at: Mapped[dt.datetime | None] = mapped_column(UtcDateTime)
+
+
+class WebhookAttempt(Base):
+    """One try of a delivery, for the log."""
+
+    __tablename__ = "webhook_attempts"
+    __table_args__ = (Index(None, "delivery_id", "id"),)
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=True)
+    organization_id: Mapped[str] = mapped_column(String(63))
+    delivery_id: Mapped[str] = mapped_column(String(36))
+    at: Mapped[dt.datetime] = mapped_column(UtcDateTime)
+    milliseconds: Mapped[float] = mapped_column(Float(53))
+    status_code: Mapped[int | None] = mapped_column(Integer)
     error: Mapped[str | None] = mapped_column(String(200))
 
 
 class DeadLetter(Base):
-    """A message that could not be understood, kept for people; the rest of the queue goes on."""
+    """What could not be done or understood, kept for people; the rest of the queue goes on.
+
+    ``origin`` says where it came from, once: a delivery, a job's chunk, a place in a topic. A message that nobody could read
+    belongs to no organisation.
+    """
 
     __tablename__ = "dead_letters"
+    __table_args__ = (Index(None, "organization_id", "id"),)
 
     id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=True)
+    organization_id: Mapped[str | None] = mapped_column(String(63))
+    kind: Mapped[str] = mapped_column(String(15))
     origin: Mapped[str] = mapped_column(String(200), unique=True)
     at: Mapped[dt.datetime] = mapped_column(UtcDateTime)
     reason: Mapped[str] = mapped_column(String(500))
-    body: Mapped[str] = mapped_column(Text)
+    body: Mapped[str] = mapped_column(SealedText("dead_letters.body"))
+    status: Mapped[str] = mapped_column(String(15))
+    changed_at: Mapped[dt.datetime] = mapped_column(UtcDateTime)
 
 
 class SavedQuery(Base):

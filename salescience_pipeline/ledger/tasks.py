@@ -16,8 +16,10 @@ from sqlalchemy import Connection, Engine, insert, or_, select, update
 
 from salescience_pipeline.identifiers import OrganizationId
 from salescience_pipeline.ledger import audit_log
+from salescience_pipeline.ledger.job_model import IdempotencyConflict, Once
 from salescience_pipeline.ledger.job_rules import TaskStatus, task_status
 from salescience_pipeline.ledger.jobs import utc_now
+from salescience_pipeline.ledger.once import keep_answer, said_before
 from salescience_pipeline.ledger.scoping import looking, writing
 from salescience_pipeline.ledger.service_models import ServiceRequest, Task
 
@@ -62,15 +64,30 @@ class Tasks:
         actor: str,
         request_id: str,
         claimed: bool = False,
+        once: Once | None = None,
     ) -> str:
-        """Make a task with its requests; returns its id. ``claimed``: the caller works on them itself, now."""
-        now, task_id = self._clock(), str(uuid.uuid4())
+        """Make a task with its requests; returns its id, or that of the task which was made under ``once`` before.
+
+        ``claimed``: the caller works on them itself, now. The answer of ``once`` names the task to be made as ``task_id``.
+
+        Raises:
+            IdempotencyConflict: when ``once`` was used with another body.
+        """
+        now, task_id = self._clock(), str(uuid.uuid4()) if once is None else str(once.answer["task_id"])
         status = TaskStatus.IN_PROGRESS if claimed else TaskStatus.PENDING
         shared = {
             "organization_id": str(organization), "task_id": task_id, "status": status.value, "created_at": now,
             "updated_at": now,
         }  # fmt: skip
         with writing(self._engine, organization) as connection:
+            if once is not None:
+                audit_log.take_turn(connection, [organization])
+                before = said_before(connection, organization, once, now)
+                if isinstance(before, IdempotencyConflict):
+                    raise before
+                if before is not None:
+                    return str(before["task_id"])
+                keep_answer(connection, organization, once, now)
             connection.execute(
                 insert(Task).values(**shared, task_name=name, task_description=description, payload=list(payload))
             )
