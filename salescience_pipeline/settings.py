@@ -155,6 +155,17 @@ class Settings(BaseSettings):
         validation_alias=AliasChoices("SALESCIENCE_REDUCTO_KEY", "REDUCTO_API_KEY", "reducto_key"),
         description="Reducto API key; compulsory for the reducto backend in the live world.",
     )
+    reducto_webhook_url: str = Field(
+        "",
+        description="Address under which Reducto reaches the port below (https://...); with it the ends of jobs are told by "
+        "webhook, without it they are polled.",
+    )
+    reducto_webhook_port: int = Field(
+        0,
+        ge=0,
+        le=65_535,
+        description="Port on 127.0.0.1 that takes Reducto's webhooks, behind a proxy; 0 for a free one.",
+    )
     document_workers: int = Field(
         2, ge=1, le=64, description="Processes that read documents at once in one run, each with a budget of its own."
     )

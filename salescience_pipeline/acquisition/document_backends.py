@@ -26,6 +26,7 @@ from salescience_pipeline.acquisition.document_worker import DocumentWorker
 from salescience_pipeline.acquisition.services import Services
 from salescience_pipeline.clients.errors import ProviderError, Retryable
 from salescience_pipeline.clients.reducto import JobErrorName, Reducto, ReductoJobError
+from salescience_pipeline.clients.reducto_bell import Bell
 
 _BLOCKS, _CHUNKS = "doc_salescience__blocks", "doc_salescience__chunks"
 _CONFIDENCE = {"high": 0.95, "low": 0.6}
@@ -164,7 +165,10 @@ class _Opening:
     def read(self, worker: DocumentWorker, data: bytes, stored: StoredDocument) -> dict[str, pa.Table]:
         with self._lock:
             if self._opened is None:
-                self._opened = ReductoBackend(Reducto(self._services.transport(self._run_id)))
+                settings = self._services.settings
+                url, port = settings.reducto_webhook_url, settings.reducto_webhook_port
+                bell = Bell(port=port, public_url=url) if url else None
+                self._opened = ReductoBackend(Reducto(self._services.transport(self._run_id), bell=bell))
         return self._opened.read(worker, data, stored)
 
 

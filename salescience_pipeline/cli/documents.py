@@ -29,6 +29,7 @@ File = Annotated[
     Path, typer.Argument(help="A filing: HTML, inline XBRL, plain text, a full submission, an XBRL instance.")
 ]
 Text = Annotated[bool, typer.Option("--text", help="Print for people instead of JSON for programs.")]
+AsReducto = Annotated[bool, typer.Option("--reducto", help="Answer in the shape of Reducto's response.")]
 Form = Annotated[str, typer.Option("--form", help="Form type, where the file does not say it.")]
 
 
@@ -117,12 +118,18 @@ def facts(file: File, text: Text = False) -> None:
 
 
 @app.command()
-def sections(file: File, text: Text = False, form: Form = "") -> None:
+def sections(file: File, text: Text = False, form: Form = "", reducto: AsReducto = False) -> None:
     """Items with their place in the file."""
     with _one_sentence(file.name):
         from salescience_pipeline.documents.sections import find_sections  # noqa: PLC0415
 
-        found = find_sections(_open(file, form))
+        document = _open(file, form)
+        if reducto:
+            from salescience_pipeline.documents.split_reducto import to_split  # noqa: PLC0415
+
+            _print(to_split(document))
+            return
+        found = find_sections(document)
         if not text:
             _print([section.as_record() for section in found])
             return
@@ -182,12 +189,18 @@ def _table_record(table: Any) -> dict[str, object]:
 
 
 @app.command()
-def classify(file: File, text: Text = False, form: Form = "") -> None:
+def classify(file: File, text: Text = False, form: Form = "", reducto: AsReducto = False) -> None:
     """What the file is: form, role, kind of exhibit, items; one entry per document of a submission."""
     with _one_sentence(file.name):
         from salescience_pipeline.documents.classify import classify_parts  # noqa: PLC0415
 
-        found = classify_parts(_open(file, form))
+        document = _open(file, form)
+        if reducto:
+            from salescience_pipeline.documents.split_reducto import to_classification  # noqa: PLC0415
+
+            _print(to_classification(document))
+            return
+        found = classify_parts(document)
         if text:
             _lines(f"{c.form:10} {c.role:8} {c.exhibit:8} {c.kind:36} {c.confidence:.2f}  {c.reason}" for c in found)
             return
@@ -203,9 +216,7 @@ def extract(
         str, typer.Option("--schema", "-s", help="Name of a ready schema, or a file with a JSON Schema.")
     ],
     text: Text = False,
-    reducto: Annotated[
-        bool, typer.Option("--reducto", help="Answer in the shape of Reducto's ExtractResponse.")
-    ] = False,
+    reducto: AsReducto = False,
 ) -> None:
     """Values that a schema asks for, each with block, bytes and confidence."""
     with _one_sentence(file.name):

@@ -1,4 +1,4 @@
-"""Reducto's API: upload, start a job, poll it, take its result from the answer or from the address it names.
+"""Reducto's API: upload, start a job, wait for it, take its result from the answer or from the address it names.
 
 Everything goes through the transport: its gate, retries, redaction, timeouts and archive. What does not belong here:
 which documents, and what the rows look like.
@@ -165,6 +165,16 @@ class Sender(Protocol):
         ...
 
 
+class Bell(Protocol):
+    """What is needed of a listener for webhooks."""
+
+    address: str
+
+    def wait(self, job_id: str, seconds: float) -> bool:
+        """Wait for a message about a job; whether one came."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Polling:
     """How often a job is looked at."""
@@ -184,11 +194,15 @@ class Reducto:
         transport: Sender,
         *,
         polling: Polling | None = None,
+        bell: Bell | None = None,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        """Nothing is sent yet; ``sleep`` must make ``clock`` advance."""
-        self._transport, self._polling = transport, polling or Polling()
+        """Nothing is sent yet; ``sleep`` must make ``clock`` advance.
+
+        With a ``bell`` jobs are asked to ring it, and are then looked at when it rings and rarely in between.
+        """
+        self._transport, self._polling, self._bell = transport, polling or Polling(), bell
         self._clock, self._sleep = clock, sleep
         self._lock = threading.Lock()
         self.credits = 0.0
@@ -232,11 +246,14 @@ class Reducto:
 
     def start(self, what: str, body: Mapping[str, Any]) -> str:
         """Start a job (``parse``, ``extract``, ``split``, ``classify``); returns its id."""
+        if self._bell is not None:
+            options = {**(body.get("async") or {}), "webhook": {"mode": "direct", "url": self._bell.address}}
+            body = {**body, "async": options}
         content = Content(json.dumps(body, sort_keys=True).encode(), "application/json")
         return self._text(self._ask(f"{what}_async", f"/{what}_async", "*", content=content), "job_id", what)
 
     def wait(self, job_id: str, *, subject: str = "*") -> dict[str, Any]:
-        """Poll a job until it has ended; its result, fetched from where it is.
+        """Look at a job until it has ended, after a message or now and then; its result, fetched from where it is.
 
         Raises:
             JobRejected, JobInterrupted: when it failed, was cancelled, or took longer than the polling's patience.
@@ -244,7 +261,9 @@ class Reducto:
         """
         if not _ID.fullmatch(job_id):
             raise _contract("job", subject, "sent a job id that is none")
-        until, pause = self._clock() + self._polling.patience, self._polling.first
+        # The longest pause at once when somebody will ring: polling is then only for messages that got lost.
+        pause = self._polling.first if self._bell is None else self._polling.longest
+        until = self._clock() + self._polling.patience
         while True:
             state = self._ask("job", f"/job/{job_id}", subject)
             status = state.get("status")
@@ -255,7 +274,10 @@ class Reducto:
             if self._clock() + pause > until:
                 message = f"The job did not end within {self._polling.patience:g} seconds."
                 raise job_error(message, name="TIMEOUT", job_id=job_id)
-            self._sleep(pause)
+            if self._bell is None:
+                self._sleep(pause)
+            else:
+                self._bell.wait(job_id, pause)
             pause = min(pause * 1.5, self._polling.longest)
 
     def _whole(self, response: Any, subject: str) -> dict[str, Any]:

@@ -8,6 +8,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pyarrow as pa
 import pytest
 
@@ -18,8 +19,9 @@ from salescience_pipeline.acquisition.processing import process
 from salescience_pipeline.acquisition.sandbox_process import Sandbox
 from salescience_pipeline.acquisition.services import SelectionError, Services
 from salescience_pipeline.catalog.tables import TABLES
-from salescience_pipeline.clients.model import AnswerClass, Attempt, Body, PlannedRequest, Subject
-from salescience_pipeline.clients.reducto import JobErrorName, JobInterrupted, JobRejected, Polling, Reducto
+from salescience_pipeline.clients.model import Answer, AnswerClass, Attempt, Body, PlannedRequest, Subject
+from salescience_pipeline.clients.reducto import JobErrorName, JobInterrupted, JobRejected, Polling, Reducto, Sender
+from salescience_pipeline.clients.reducto_bell import Bell
 from salescience_pipeline.documents import Hints, parse
 from salescience_pipeline.identifiers import RequestId, parse_tickers
 from salescience_pipeline.lake.checking import checked
@@ -307,6 +309,42 @@ def test_a_job_that_does_not_end_is_given_up(services: Services, emulated: Sandb
         client.parse(GOOD, filename="a.htm")
     assert failed.value.name == "TIMEOUT"
     assert waited == sorted(waited)
+
+
+class Watched:
+    """A transport that remembers what was asked of it."""
+
+    def __init__(self, sender: Sender) -> None:
+        self.sender, self.asked = sender, list[str]()
+
+    def send(self, request: PlannedRequest) -> Answer:
+        self.asked.append(request.endpoint)
+        return self.sender.send(request)
+
+
+def test_a_job_that_rings_is_not_polled(services: Services, emulated: Sandbox) -> None:
+    switched(emulated, job_seconds=0.4)
+    watched = Watched(services.transport("r"))
+    with Bell() as bell:
+        # Without the bell the second look would come after an hour.
+        client = Reducto(watched, polling=Polling(first=3600, longest=3600, patience=7200), bell=bell)
+        answer = client.parse(GOOD, filename="a.htm")
+    assert answer["result"]["chunks"]
+    assert watched.asked == ["upload", "parse_async", "job", "job"]
+
+
+def test_a_bell_is_rung_by_those_who_know_it_and_a_message_is_only_a_hint() -> None:
+    with Bell() as bell, httpx.Client() as anybody:
+        body = {"status": "Completed", "job_id": "j", "metadata": None}
+        assert anybody.post(bell.address.rpartition("/")[0] + "/guess", json=body).status_code == 404
+        assert anybody.post(bell.address, content=b"[not json").status_code == 400
+        assert anybody.post(bell.address, json=["j"]).status_code == 400
+        assert not bell.wait("j", 0)
+        assert anybody.post(bell.address, json=body).status_code == 200
+        assert bell.wait("j", 5), "a message that came before somebody waited is not lost"
+        assert not bell.wait("j", 0), "and is taken once"
+    with Bell(public_url="https://hooks.example/in/") as behind_a_proxy:
+        assert behind_a_proxy.address.startswith("https://hooks.example/in/reducto/")
 
 
 def test_a_key_never_goes_to_a_presigned_address_and_reducto_needs_one(services: Services, tmp_path: Path) -> None:

@@ -11,7 +11,11 @@ from jsonschema import Draft202012Validator
 from salescience_pipeline.documents import parse
 from salescience_pipeline.documents.chunks import CHUNK_MODES, chunk_blocks
 from salescience_pipeline.documents.errors import InvalidOption
+from salescience_pipeline.documents.extract import extract
+from salescience_pipeline.documents.extract_reducto import to_reducto as extract_answer
 from salescience_pipeline.documents.reducto import ParseOptions, to_reducto
+from salescience_pipeline.documents.sections import find_sections
+from salescience_pipeline.documents.split_reducto import to_classification, to_split
 from salescience_pipeline.documents.table_output import FORMATS, table_text
 from salescience_pipeline_tests.test_documents.look_alikes import (
     OLD_HTML,
@@ -53,14 +57,14 @@ def _json_schema(node: Any) -> Any:
     return node
 
 
-def parse_response_schema() -> dict[str, Any]:
+def response_schema(name: str = "ParseResponse") -> dict[str, Any]:
     """The vendor's schema; without the recorded data, what of it we know by heart."""
     folder = corpus()
     if folder is None:
-        return OWN_SCHEMA
+        return OWN_SCHEMA if name == "ParseResponse" else {"type": "object", "required": ["result"]}
     path = folder / "groundtruth/reducto_openapi/reducto-document-api-openapi.original.yml"
     return {
-        "$ref": "#/components/schemas/ParseResponse",
+        "$ref": f"#/components/schemas/{name}",
         "components": _json_schema(yaml.safe_load(path.read_text()))["components"],
     }
 
@@ -68,7 +72,7 @@ def parse_response_schema() -> dict[str, Any]:
 @pytest.mark.corpus
 @pytest.mark.parametrize("mode", CHUNK_MODES)
 def test_every_answer_fits_the_vendors_schema(mode: str) -> None:
-    validator = Draft202012Validator(parse_response_schema())
+    validator = Draft202012Validator(response_schema())
     for data in (inline_filing(), OLD_HTML, TYPEWRITTEN, SUBMISSION):
         options = ParseOptions(chunk_mode=mode, embedding_optimized=True, return_citations=True, add_page_markers=True)
         answer = to_reducto(parse(data), options)
@@ -158,3 +162,31 @@ def test_html_tables_keep_spans() -> None:
     assert table_text(table, "dynamic") == (
         '<table><tr><th></th><th colspan="2">Months &lt; 3</th></tr><tr><td>a</td><td>1</td><td>2</td></tr></table>'
     )
+
+
+@pytest.mark.corpus
+@pytest.mark.parametrize("data", [inline_filing(), OLD_HTML, TYPEWRITTEN, SUBMISSION])
+def test_sections_kind_and_values_fit_the_vendors_schema(data: bytes) -> None:
+    document = parse(data)
+    values = extract(document, "balance_sheet")
+    answers = {
+        "SplitResponse": to_split(document),
+        "ClassifyResponse": to_classification(document),
+        "V3ExtractResponse": extract_answer(document, values),
+        "ExtractResponse": extract_answer(document, values, citations=False),
+    }
+    for name, answer in answers.items():
+        validator = Draft202012Validator(response_schema(name))
+        assert [error.message for error in validator.iter_errors(answer)] == [], name
+    assert len(answers["SplitResponse"]["result"]["splits"]) == len(find_sections(document))
+
+
+def test_a_split_names_the_pages_of_its_item() -> None:
+    rule = '<hr style="page-break-after:always"/>'
+    first, second = "<p><b>Item 1. Business</b></p><p>We mine.</p>", "<p><b>Item 1A. Risk Factors</b></p><p>Few.</p>"
+    told = f"{first}{rule}<p>More.</p>{rule}{second}"
+    answer = to_split(parse(f"<html><body><p>FORM 10-K</p>{told}</body></html>".encode()))
+    assert answer["result"]["section_mapping"] == {"Part I Item 1": [1, 2], "Part I Item 1A": [3]}
+    kind = to_classification(parse(f"<html><body><p>FORM 10-K</p>{told}</body></html>".encode()))
+    assert kind["result"] == {"category": "10-K"}
+    assert kind["response_confidence"]["categories"][0]["criteria_confidence"][0]["confidence"] == "high"
