@@ -25,8 +25,9 @@ from salescience_pipeline.acquisition.document_values import Columns
 from salescience_pipeline.acquisition.document_worker import DocumentWorker
 from salescience_pipeline.acquisition.services import Services
 from salescience_pipeline.clients.errors import ProviderError, Retryable
-from salescience_pipeline.clients.reducto import JobErrorName, Reducto, ReductoJobError
+from salescience_pipeline.clients.reducto import Reducto
 from salescience_pipeline.clients.reducto_bell import Bell
+from salescience_pipeline.clients.reducto_errors import JobErrorName, ReductoJobError
 
 _BLOCKS, _CHUNKS = "doc_salescience__blocks", "doc_salescience__chunks"
 _CONFIDENCE = {"high": 0.95, "low": 0.6}

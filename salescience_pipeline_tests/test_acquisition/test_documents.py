@@ -20,8 +20,9 @@ from salescience_pipeline.acquisition.sandbox_process import Sandbox
 from salescience_pipeline.acquisition.services import SelectionError, Services
 from salescience_pipeline.catalog.tables import TABLES
 from salescience_pipeline.clients.model import Answer, AnswerClass, Attempt, Body, PlannedRequest, Subject
-from salescience_pipeline.clients.reducto import JobErrorName, JobInterrupted, JobRejected, Polling, Reducto, Sender
+from salescience_pipeline.clients.reducto import Polling, Reducto, Sender
 from salescience_pipeline.clients.reducto_bell import Bell
+from salescience_pipeline.clients.reducto_errors import JobErrorName, JobInterrupted, JobRejected
 from salescience_pipeline.documents import Hints, parse
 from salescience_pipeline.identifiers import RequestId, parse_tickers
 from salescience_pipeline.lake.checking import checked
