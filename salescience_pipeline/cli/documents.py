@@ -157,35 +157,9 @@ def tables(file: File, text: Text = False) -> None:
                     f"Table {table.index} {table.caption[:80]} {scale} {table.currency or ''}\n{to_markdown(table)}\n\n"
                 )
             return
-        _print([_table_record(table) for table in found])
+        from salescience_pipeline.documents.table_output import to_record  # noqa: PLC0415
 
-
-def _table_record(table: Any) -> dict[str, object]:
-    return {
-        "index": table.index,
-        "caption": table.caption,
-        "rows": table.n_rows,
-        "columns": table.n_cols,
-        "header_rows": table.header_rows,
-        "scale": table.scale,
-        "currency": table.currency,
-        "start": table.start,
-        "end": table.end,
-        "cells": [
-            {
-                "row": cell.row,
-                "col": cell.col,
-                "rowspan": cell.rowspan,
-                "colspan": cell.colspan,
-                "text": cell.text,
-                "value": str(cell.value) if cell.value is not None else None,
-                "header": cell.header,
-                "start": cell.start,
-                "end": cell.end,
-            }
-            for cell in table.cells
-        ],
-    }
+        _print([to_record(table) for table in found])
 
 
 @app.command()

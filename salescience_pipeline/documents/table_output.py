@@ -111,3 +111,32 @@ def to_sentences(table: Table) -> str:
         told = [f"{' '.join(heads.get(cell.col, ()))} {cell.text}".strip() for cell in values]
         lines.append(f"{label}: {'; '.join(told)}" if told and label else label or "; ".join(told))
     return "\n".join(lines)
+
+
+def to_record(table: Table) -> dict[str, object]:
+    """The table with all its cells as JSON; places are bytes of the file."""
+    return {
+        "index": table.index,
+        "caption": table.caption,
+        "rows": table.n_rows,
+        "columns": table.n_cols,
+        "header_rows": table.header_rows,
+        "scale": table.scale,
+        "currency": table.currency,
+        "start": table.start,
+        "end": table.end,
+        "cells": [
+            {
+                "row": cell.row,
+                "col": cell.col,
+                "rowspan": cell.rowspan,
+                "colspan": cell.colspan,
+                "text": cell.text,
+                "value": str(cell.value) if cell.value is not None else None,
+                "header": cell.header,
+                "start": cell.start,
+                "end": cell.end,
+            }
+            for cell in table.cells
+        ],
+    }
