@@ -16,8 +16,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from salescience_pipeline.cli.console import err
-
 if TYPE_CHECKING:
     from salescience_pipeline.documents import Document
 
@@ -51,8 +49,12 @@ def _one_sentence(name: str) -> Iterator[None]:
         _fail(f"{name}: The document is too large or nested too deep ({type(error).__name__}).")
 
 
+def _say(kind: str, sentence: str, color: str) -> None:
+    typer.echo(f"{typer.style(kind, fg=color)} {sentence}", err=True)
+
+
 def _fail(sentence: str) -> None:
-    err.print(f"[red]Error:[/red] {sentence}", markup=True, soft_wrap=True)
+    _say("Error:", sentence, typer.colors.RED)
     raise typer.Exit(2)
 
 
@@ -112,7 +114,7 @@ def facts(file: File, text: Text = False) -> None:
                 shown = " ".join(fact.value.split())[:100]
                 sys.stdout.write(f"{fact.concept}  {when}{where}  {shown} {fact.unit.text if fact.unit else ''}\n")
             for problem in found.problems:
-                err.print(f"[yellow]Problem[/yellow] ({problem.reason}): {problem.message}")
+                _say("Problem", f"({problem.reason}): {problem.message}", typer.colors.YELLOW)
             return
         _lines(found.json_lines())
 
@@ -334,7 +336,7 @@ def _add(opened: Any, file: Path, ticker: str, form: str, filed: str) -> int:
         )
         return int(opened.add(document, known))
     except DocumentError as error:
-        err.print(f"[yellow]Left out[/yellow] {file.name}: {error} ({error.name})")
+        _say("Left out", f"{file.name}: {error} ({error.name})", typer.colors.YELLOW)
         return 0
 
 
