@@ -27,7 +27,8 @@ class Table:
     more. ``required`` names further columns that are never null.
     ``partition_year_of`` names the date column along which the table grows, ``sort_by`` the order inside a file and between
     files, ``file_rows`` the most rows of one file: what is read and written again when a row in it changes. Columns in
-    ``keep_first`` keep their first value when a row is written again.
+    ``keep_first`` keep their first value when a row is written again, those in ``keep_known`` a value that the new row
+    does not know.
     """
 
     name: TableName
@@ -42,6 +43,7 @@ class Table:
     sort_by: tuple[str, ...] = ()
     file_rows: int = 524_288
     keep_first: tuple[str, ...] = ()
+    keep_known: tuple[str, ...] = ()
     schema_version: int = 1
 
     @cached_property

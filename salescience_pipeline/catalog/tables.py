@@ -129,6 +129,8 @@ _ROWS: tuple[Table, ...] = (
         required=("form", "base_form", "is_amendment", "filing_date", "url"),
         partition_year_of="filing_date",
         sort_by=("cik", "filing_date"),
+        # The filing that is amended may stand on a page that the next run has no reason to fetch.
+        keep_known=("amends_accession",),
     ),
     Table(
         TableName("core_sec__documents"),

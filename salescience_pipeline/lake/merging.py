@@ -59,8 +59,8 @@ def difference(table: Table, stored: pa.Table, rows: pa.Table, mode: WriteMode) 
     if mode is WriteMode.INSERT_ONLY:
         return Difference(rows.filter(pa.array(~known)), outgoing, int((~known).sum()), 0, 0)
     changed = np.zeros(len(new), dtype=np.bool_)
-    if known.any() and table.keep_first:
-        rows = _with_first_values(table, stored, rows, at)
+    if known.any() and (table.keep_first or table.keep_known):
+        rows = _with_stored_values(table, stored, rows, at)
     if known.any():
         compared = [name for name in table.schema.names if name not in PROVENANCE and name not in table.key]
         before, after = stored.take(pa.array(at[known])), rows.filter(pa.array(known))
@@ -76,12 +76,16 @@ def difference(table: Table, stored: pa.Table, rows: pa.Table, mode: WriteMode) 
     return Difference(fresh, outgoing, int((~known).sum()), int(changed.sum()), removed)
 
 
-def _with_first_values(table: Table, stored: pa.Table, rows: pa.Table, at: np.ndarray[Any, Any]) -> pa.Table:
-    """``rows`` with the stored values of the columns that keep their first one, where the key is known."""
+def _with_stored_values(table: Table, stored: pa.Table, rows: pa.Table, at: np.ndarray[Any, Any]) -> pa.Table:
+    """``rows`` with what is stored in the columns that keep it, where the key is known.
+
+    That is the first value, or any that the new row does not know.
+    """
     known = pa.array(at >= 0)
     partners = pa.array(np.where(at >= 0, at, 0))
-    for name in table.keep_first:
-        kept = pc.if_else(known, stored[name].take(partners), rows[name])
+    for name in (*table.keep_first, *table.keep_known):
+        theirs = known if name in table.keep_first else pc.and_(known, pc.is_null(rows[name]))
+        kept = pc.if_else(theirs, stored[name].take(partners), rows[name])
         rows = rows.set_column(rows.schema.get_field_index(name), rows.schema.field(name), kept)
     return rows
 

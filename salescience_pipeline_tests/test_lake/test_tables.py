@@ -234,6 +234,25 @@ def test_lists_are_compared_and_kept(tmp_path: Path) -> None:
     assert (stored["tickers"], stored["exchanges"], stored["former_names"]) == (["A", "B"], None, [])
 
 
+def test_a_link_once_known_is_not_forgotten(tmp_path: Path) -> None:
+    tables = Tables(tmp_path)
+    row = {
+        "cik": "0000000001",
+        "accession": "0000000001-26-000002",
+        "form": "10-K/A",
+        "base_form": "10-K",
+        "is_amendment": True,
+        "filing_date": DAY,
+        "url": "https://www.sec.gov/Archives/1",
+    }
+    original, other = "0000000001-26-000001", "0000000001-25-000009"
+    for told, expected in ((None, None), (original, original), (None, original), (other, other)):
+        commit = tables.write(FILINGS, table(FILINGS, [row | {"amends_accession": told}]))
+        assert tables.read(FILINGS)["amends_accession"].to_pylist() == [expected]
+    assert tables.write(FILINGS, table(FILINGS, [row])).unchanged
+    assert not commit.unchanged
+
+
 def test_reading_filters_by_everything_and_sorts(tmp_path: Path) -> None:
     tables = Tables(tmp_path)
     assert tables.read(PRICES).num_rows == 0
