@@ -1,9 +1,11 @@
 """Figures of the later stages: items against labels, 8-K items, printed statements against their facts, search.
 
-Used by :mod:`benchmarks.documents`. Truth sets are read here and nowhere else. Two conventions of the section labels are
-worth knowing: they know no Item 16, so their Item 15 runs on over it, and they were counted after links back to the table
-of contents had been taken out. ``length`` is measured plainly (bytes of our span against the label); ``length as labelled``
-takes out such links and lets Item 15 run to the end, which says how much of the difference is convention.
+Used by :mod:`benchmarks.documents`. Truth sets are read here and nowhere else. The section labels have conventions of their
+own: a section ends where the next item begins, so that a heading "Part II" and the furniture of the page between the two
+belong to it; links back to the table of contents were taken out; references were resolved and white space folded before
+characters were counted; and there is no Item 16, so that Item 15 runs on over it and over the signatures. ``length`` is
+measured plainly, bytes of our span against the label; ``length_as_labelled`` measures as the labels were made, which says
+how much of the difference is convention.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ import json
 import re
 import statistics
 import time
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -89,7 +92,9 @@ def labelled_items(corpus: Path) -> dict[str, Items]:
         document = parse(data)
         _ = document.blocks
         start = time.process_time()
-        sections = {_label(form, section.part, section.item): section for section in find_sections(document)}
+        found = find_sections(document)
+        sections = {_label(form, section.part, section.item): section for section in found}
+        starts = sorted(section.start for section in found)
         count.seconds.append(time.process_time() - start)
         theirs = _peer_items(data.decode("utf-8", "replace"), form)
         for label in json.loads((corpus / row["label"]).read_text("utf-8")):
@@ -104,10 +109,17 @@ def labelled_items(corpus: Path) -> dict[str, Items]:
             count.theirs += name in theirs
             if section is not None:
                 count.close += _is_close(section.end - section.start, length)
-                end = len(data) if name == "15" else section.end
-                ours = len(_BACK_LINK.sub(b"", data[section.start : end]).decode("utf-8", "replace"))
-                count.close_as_labelled += _is_close(ours, length) or _is_close(section.end - section.start, length)
+                following = bisect_left(starts, section.end)
+                last = name == "15" or following == len(starts)
+                end = len(data) if last else starts[following]
+                count.close_as_labelled += _is_close(_characters(data[section.start : end]), length)
     return counts
+
+
+def _characters(markup: bytes) -> int:
+    """Characters of a piece of a filing, counted as the labels were."""
+    text = html.unescape(_BACK_LINK.sub(b"", markup).decode("utf-8", "replace"))
+    return len(" ".join(text.split()))
 
 
 def _is_close(ours: int, label: int) -> bool:

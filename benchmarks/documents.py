@@ -197,7 +197,7 @@ def _section_rows(corpus: Path) -> list[Row]:
         ),
         Row(
             "length_as_labelled",
-            "the same without back links, Item 15 to the end as the labels have it",
+            "the same as the labels were made (to the next item, no back links, Item 15 to the end)",
             round(alike, 4),
             "-",
             True,
