@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -91,6 +92,18 @@ def test_the_plan_is_empty_and_the_query_answers(
     wrong = salescience("query", "select nothing from nowhere", home=shared_home)
     assert wrong.returncode == 2
     assert "Traceback" not in wrong.stderr
+
+
+def test_the_questions_of_the_readme_have_answers(
+    first_demo: subprocess.CompletedProcess[str], shared_home: Path
+) -> None:
+    text = (PROJECT / "README.md").read_text()
+    questions = re.findall(r"```sql\n(.*?)```", text, re.DOTALL) + re.findall(r'salescience query "([^"]+)"', text)
+    assert len(questions) >= 2
+    link = shared_home / "fictional/warehouse/warehouse.duckdb"
+    with duckdb.connect(os.path.realpath(link), read_only=True) as connection:
+        for question in questions:
+            assert connection.execute(question).fetchall(), question
 
 
 def test_verify_finds_a_flipped_byte(
