@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import tempfile
@@ -9,6 +10,7 @@ import uuid
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck
@@ -18,10 +20,68 @@ from sqlalchemy import create_engine
 from salescience_pipeline.acquisition.sandbox_process import Sandbox, ensure_sandbox
 from salescience_pipeline.acquisition.services import Services
 from salescience_pipeline.settings import Settings
+from salescience_pipeline_tests import features
+
+_OUTCOMES = pytest.StashKey[dict[str, str]]()
 
 # How long an example takes says how busy the machine is, not whether the property holds.
 properties.register_profile("no clocks", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True)
 properties.load_profile("no clocks")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--features-file", default=None, help="Where the outcomes of the tests go, for features.py.")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give each test the marker of the rows that it proves: `pytest -m feature` runs them."""
+    for item in items:
+        rows = features.ids_of_test(_test_of(item.nodeid))
+        if rows:
+            item.add_marker(pytest.mark.feature(*rows))
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[_OUTCOMES] = {}
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
+    """Note how each test came out, in the process that runs it."""
+    report: pytest.TestReport = yield
+    if report.when == "call" or report.failed:
+        noted, test = item.config.stash[_OUTCOMES], _test_of(item.nodeid)
+        noted[test] = "failed" if "failed" in (report.outcome, noted.get(test)) else report.outcome
+    return report
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Write the outcomes: each worker its own part, and who started them all of it together."""
+    outcomes = session.config.stash[_OUTCOMES]
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["features"] = outcomes
+        return
+    given = session.config.getoption("--features-file")
+    if outcomes:
+        path = Path(given) if given else features.OUTCOMES
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # A run of a few tests leaves what an earlier run said of the others.
+        before = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+        path.write_text(json.dumps({**before, **outcomes}, indent=1, sort_keys=True), encoding="utf-8")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Take over what a worker of xdist noted."""
+    told = getattr(node, "workeroutput", {}).get("features", {})
+    noted = node.config.stash[_OUTCOMES]
+    for test, outcome in told.items():
+        noted[test] = "failed" if "failed" in (outcome, noted.get(test)) else outcome
+
+
+def _test_of(node: str) -> str:
+    return node.partition("[")[0].removeprefix("salescience_pipeline_tests/")
+
 
 TODAY = "2026-06-15"
 """The day on which tests of whole runs look at the fictional market: a Monday, so the last session is Friday the 12th."""

@@ -1,0 +1,235 @@
+"""Rows of the source systems that have no test of their own subject: health and figures in detail, columns, packaging."""
+
+from __future__ import annotations
+
+import ast
+import re
+import sys
+import threading
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import yaml
+from packaging.requirements import Requirement
+from sqlalchemy import create_engine, inspect, text
+
+from salescience_pipeline.ledger import Ledger
+from salescience_pipeline.ledger.job_model import NewJob, Outcome, PlannedSource
+from salescience_pipeline.ledger.job_rules import SourceStatus
+from salescience_pipeline.settings import Settings
+from salescience_pipeline_tests.test_gateway.conftest import ACME
+from salescience_pipeline_tests.test_gateway.serving import gateway, served
+from salescience_pipeline_tests.test_gateway.test_process import _MAIN, _PROJECT, _running
+from salescience_pipeline_tests.test_gateway.test_services import _SCENARIO, Scripted, _until
+
+_ORG = {"organization_id": "acme"}
+
+
+def _settings(home: Path, **more: Any) -> Settings:
+    return Settings(home=home, **{"upstream_retry_seconds": 0.01, "health_seconds": 3_600.0, **more})
+
+
+@pytest.fixture
+def behind() -> Iterator[tuple[Scripted, str]]:
+    """A scripted service and where it is."""
+    service = Scripted()
+    with served(service) as url:
+        yield service, url
+
+
+def _ended(ledger: Ledger, number: int, status: SourceStatus) -> None:
+    job_id = f"00000000-0000-4000-8000-{number:012d}"
+    source = PlannedSource("AAPL:Yahoo", "yahoo", "AAPL")
+    ledger.jobs.create(ACME, [NewJob(job_id, "submit", "submit", {}, [source], "request-1")], actor="test", max_open=99)
+    for chunk in ledger.dispatch.pick(window=99):
+        if chunk.job_id == job_id:
+            assert ledger.dispatch.claim(chunk.run_key, "run") is not None
+    ledger.jobs.settle(ACME, job_id, "run", [Outcome("AAPL:Yahoo", status)])
+
+
+def test_001_02_and_22_and_23_status_in_detail_survives_a_restart(tmp_path: Path) -> None:
+    settings = _settings(tmp_path / "home")
+    settings.root.mkdir(parents=True)
+    with Ledger.open(settings.ledger_url) as ledger:
+        ledger.organizations.ensure(ACME)
+        for number in range(3):
+            _ended(ledger, number, SourceStatus.SKIPPED)
+        _ended(ledger, 3, SourceStatus.FAILED)
+    told = []
+    for _ in range(2):
+        with gateway(settings) as client:
+            told.append(client.get("/status", params=_ORG).json())
+    assert told[0] == told[1]
+    stats = told[0]["stats"]
+    assert (stats["jobs_processed"], stats["jobs_successful"], stats["jobs_failed"]) == (4, 3, 1)
+    assert stats["last_job_time"].endswith("Z")
+    assert {"sec", "yahoo", "tiingo", "finnhub", "polygon", "alphavantage"} <= set(told[0]["services"])
+    assert all(
+        {"status", "response_time_ms", "circuit_state"} <= set(service) for service in told[0]["services"].values()
+    )
+    assert {"status", "database", "http"} <= set(told[0]["pool"])
+
+
+def test_001_26_ready_only_with_the_database_and_alive_without(tmp_path: Path) -> None:
+    settings = _settings(tmp_path / "home")
+    with gateway(settings) as client:
+        assert client.get("/health/ready").json() == {"status": "ready", "database": "current"}
+        engine = create_engine(settings.ledger_url)
+        with engine.begin() as connection:
+            connection.execute(text("update alembic_version set version_num = 'another'"))
+        engine.dispose()
+        answer = client.get("/health/ready")
+        assert (answer.status_code, answer.json()["code"]) == (503, "not_ready")
+        assert client.get("/health").json()["status"] == "healthy"
+
+
+def test_004_01_the_root_lists_the_services(behind: tuple[Scripted, str], tmp_path: Path) -> None:
+    with gateway(_settings(tmp_path / "home", upstreams={"research": behind[1], "writer": behind[1]})) as client:
+        told = client.get("/").json()
+    assert told["services"] == ["research", "writer"]
+    assert told["docs"] == "/docs"
+    assert "sec" in told["providers"]
+
+
+def test_004_18_failed_checks_open_the_breaker_for_everybody(tmp_path: Path) -> None:
+    """Three looks of the monitor at a service that is away, and callers are not let through either."""
+    settings = _settings(tmp_path / "home", upstreams={"research": "http://127.0.0.1:9"}, health_seconds=0.05)
+    with gateway(settings) as client:
+        _until(lambda: client.get("/health/status/research").json()["circuit_state"] == "open")
+        seen = client.get("/health/status/research").json()
+        assert (seen["status"], seen["consecutive_failures"] >= 3) == ("unhealthy", True)
+        answer = client.get("/api/enrich")
+        assert (answer.status_code, answer.json()["code"]) == (503, "circuit_open")
+        assert int(answer.headers["retry-after"]) > 0
+        assert client.get("/health").json()["overall"] == "unhealthy"
+
+
+def test_004_19_every_worker_says_the_same(behind: tuple[Scripted, str], tmp_path: Path) -> None:
+    settings = _settings(tmp_path / "home", upstreams={"research": behind[1]})
+    with gateway(settings) as one, gateway(settings) as other:
+        _until(lambda: one.get("/health/status/research").json()["status"] == "healthy")
+        first, second = (client.get("/health/status").json()["services"] for client in (one, other))
+    assert first == second
+
+
+def test_000_14_keys_of_a_job_begin_with_the_organization(ledger: Ledger) -> None:
+    for table in ("jobs", "job_sources"):
+        key = inspect(ledger.engine).get_pk_constraint(table)["constrained_columns"]
+        assert key[:2] == ["organization_id", "job_id"]
+    if ledger.engine.dialect.name == "sqlite":
+        query = "explain query plan select * from job_sources where organization_id = 'acme' and job_id = 'x'"
+        with ledger.engine.connect() as connection:
+            assert "USING INDEX sqlite_autoindex_job_sources_1" in str(connection.execute(text(query)).all())
+
+
+def test_002_09_and_10_tables_have_the_sources_columns(ledger: Ledger) -> None:
+    found = inspect(ledger.engine)
+    columns = {
+        table: {column["name"] for column in found.get_columns(table)} for table in ("tasks", "service_requests")
+    }
+    assert columns["tasks"] >= {
+        "id", "task_id", "task_name", "task_description", "status", "created_at", "updated_at", "payload", "error_message",
+    }  # fmt: skip
+    assert columns["service_requests"] >= {
+        "id", "task_id", "service_name", "scenario_id", "business_type_id", "status", "created_at", "updated_at",
+        "request_payload", "response_payload", "error_message",
+    }  # fmt: skip
+    (key,) = found.get_foreign_keys("service_requests")
+    assert (key["referred_table"], key["constrained_columns"][-1]) == ("tasks", "task_id")
+
+
+def test_002_14_tasks_come_in_over_http_without_kafka(behind: tuple[Scripted, str], tmp_path: Path) -> None:
+    task = {"task_name": "t", "payload": [{"revenue": _SCENARIO}]}
+    with gateway(_settings(tmp_path / "home", services={"revenue": behind[1]})) as client:
+        assert client.get("/health").json()["event_mode"] == "http"
+        task_id = client.post("/api/orchestrate", json=task).json()["task_id"]
+        _until(lambda: client.get(f"/api/tasks/{task_id}").json()["status"] == "COMPLETED")
+
+
+def test_003_05_what_was_acknowledged_before_the_end_is_there_after_it(tmp_path: Path) -> None:
+    """SIGTERM while clients submit: each id that a client was told is in the ledger, and the process ends by itself."""
+    told: list[str] = []
+
+    def submit(url: str) -> None:
+        with httpx.Client(base_url=url, timeout=20) as client:
+            for number in range(200):
+                try:
+                    answer = client.post("/submit", json={**_ORG, "companies": [{"ticker": f"T{number}"}]})
+                except httpx.TransportError:
+                    return
+                if answer.status_code == 202:
+                    told.extend(answer.json()["job_ids"])
+
+    with _running([sys.executable, "-c", _MAIN, "gateway", "--port", "0"], tmp_path) as (process, url):
+        threads = [threading.Thread(target=submit, args=(url,)) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        _until(lambda: len(told) >= 5)
+        process.terminate()
+        assert process.wait(timeout=30) in (0, -15, 143)
+        for thread in threads:
+            thread.join(timeout=30)
+    with Ledger.open(Settings(home=tmp_path).ledger_url) as ledger:
+        assert all(ledger.jobs.view(ACME, job_id) is not None for job_id in told)
+
+
+def test_000_19_settings_come_from_the_environment_and_from_a_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / ".env").write_text("SALESCIENCE_LOG_LEVEL=WARNING\nREDIS_URL=redis://localhost:6379/0\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("SALESCIENCE_LOG_LEVEL", raising=False)
+    assert Settings().log_level == "WARNING"
+    monkeypatch.setenv("SALESCIENCE_LOG_LEVEL", "DEBUG")
+    assert Settings().log_level == "DEBUG"
+
+
+# -- packaging --------------------------------------------------------------------------------------------------------------
+def _project() -> dict[str, Any]:
+    made: dict[str, Any] = tomllib.loads((_PROJECT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    return made
+
+
+def test_002_25_and_26_python_versions_and_licence() -> None:
+    project = _project()
+    assert project["requires-python"] == ">=3.11,<3.14"
+    assert project["license"] == "Apache-2.0"
+    assert "Apache License" in (_PROJECT / "LICENSE").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("name", "least"), [("fastapi", "0.104"), ("uvicorn", "0.24"), ("httpx", "0.25"), ("pydantic", "2.5")]
+)
+def test_004_20_and_22_dependencies_are_young_enough_and_named_once(name: str, least: str) -> None:
+    """Whatever installs from pyproject.toml (pip, uv) gets them; none is below what the source asks for."""
+    (wanted,) = [found for line in _project()["dependencies"] if (found := Requirement(line)).name == name]
+    assert not wanted.specifier.contains(least)
+    assert any(part.operator == ">=" for part in wanted.specifier)
+
+
+def test_004_21_more_tests_than_the_source_counts() -> None:
+    """25 for health and 30 for routes there."""
+    found = [
+        node.name
+        for path in Path(__file__).parent.glob("test_*.py")
+        for node in ast.parse(path.read_text(encoding="utf-8")).body
+        if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")
+    ]
+    assert len(found) > 55
+
+
+def test_001_33_the_container_has_stages_a_user_health_and_limits() -> None:
+    lines = (_PROJECT / "deploy" / "Dockerfile").read_text(encoding="utf-8").splitlines()
+    assert sum(line.startswith("FROM ") for line in lines) >= 2
+    (user,) = [line.split()[1] for line in lines if line.startswith("USER ")]
+    assert user != "root"
+    assert any(line.startswith("HEALTHCHECK ") for line in lines)
+    compose = yaml.safe_load((_PROJECT / "deploy" / "compose.yaml").read_text(encoding="utf-8"))
+    for name, service in compose["services"].items():
+        limits = service["deploy"]["resources"]["limits"]
+        assert re.fullmatch(r"[0-9]+[mg]", limits["memory"]), name
+        assert float(limits["cpus"]) > 0, name
