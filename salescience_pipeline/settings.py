@@ -228,6 +228,17 @@ class Settings(BaseSettings):
         False, description="Whether /api/orchestrate/direct answers in the live world too; it is meant for tests."
     )
     log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="Level of our own log lines.")
+    log_format: str = Field(
+        "text",
+        pattern="^(text|json)$",
+        description="Form of our own log lines: `json` is one object per line, with the request's id in each, and a line per "
+        "request to the gateway.",
+    )
+    otlp_endpoint: str | None = Field(
+        None,
+        pattern="^https?://",
+        description="Where traces go (OTLP over HTTP), as http://127.0.0.1:4318/v1/traces; needs the extra `otel`.",
+    )
 
     @model_validator(mode="after")
     def _world_has_what_it_needs(self) -> Settings:
@@ -265,6 +276,11 @@ class Settings(BaseSettings):
             if url.startswith(bare):
                 return "postgresql+psycopg2://" + url.removeprefix(bare)
         return url
+
+    def secrets(self) -> list[str]:
+        """The values of all secret settings, for the redactor."""
+        held = (getattr(self, name) for name in type(self).model_fields)
+        return [value.get_secret_value() for value in held if isinstance(value, SecretStr)]
 
     @property
     def is_live(self) -> bool:

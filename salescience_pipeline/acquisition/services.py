@@ -23,7 +23,7 @@ from salescience_pipeline.clients.endpoints import base_urls, credentials
 from salescience_pipeline.clients.gate import Gate, gate_rules
 from salescience_pipeline.clients.gate_steps import allowance
 from salescience_pipeline.clients.transport import Transport
-from salescience_pipeline.identifiers import Cik, Ticker, parse_date
+from salescience_pipeline.identifiers import Cik, RequestId, Ticker, parse_date
 from salescience_pipeline.lake.archive import Archive
 from salescience_pipeline.lake.tables import Tables, Where
 from salescience_pipeline.lake.warehouse import Warehouse
@@ -60,6 +60,8 @@ class Services:
         self.settings, self._given_clock, self._sleep = settings, clock, sleep
         self._clock = clock or _utc_now
         self._transports: list[Transport] = []
+        self.request_id: RequestId | None = None
+        """Whose request everything is for that is sent from now on; None: every request for itself."""
 
     @classmethod
     def open(cls, settings: Settings | None = None) -> Self:
@@ -103,6 +105,7 @@ class Services:
             base_urls=base_urls(self.settings, origin) if mode == "live" else {},
             credentials=credentials(self.settings),
             run_id=run_id,
+            request_id=self.request_id,
             mode=mode,
             threads=self.settings.threads,
             spool_dir=self.settings.root / "spool",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import logging
 from typing import Annotated
 
 import typer
@@ -41,6 +42,7 @@ def gateway(
     """
     import uvicorn  # noqa: PLC0415
 
+    from salescience_pipeline.clients import logs  # noqa: PLC0415
     from salescience_pipeline.gateway.app import create_app  # noqa: PLC0415
     from salescience_pipeline.gateway.connections import PatientProtocol  # noqa: PLC0415
     from salescience_pipeline.gateway.state import State, is_loopback  # noqa: PLC0415
@@ -53,11 +55,19 @@ def gateway(
             "set SALESCIENCE_GATEWAY_AUTH=api_key."
         )
     show_note(settings)
+    as_json = settings.log_format == "json"
+    logs.install(
+        settings.log_level, settings.log_format, secrets=settings.secrets(), more=("uvicorn",) if as_json else ()
+    )
+    if not as_json:
+        # For people a line per request is noise; the figures of all requests are at /metrics.
+        logging.getLogger("salescience.access").setLevel("WARNING")
     uvicorn.run(
         create_app(settings),
         host=settings.gateway_host,
         port=settings.gateway_port,
         log_level=settings.log_level.lower(),
+        log_config=None if as_json else uvicorn.config.LOGGING_CONFIG,
         access_log=False,
         server_header=False,
         http=PatientProtocol,

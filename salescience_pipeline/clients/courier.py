@@ -31,7 +31,7 @@ from salescience_pipeline.clients.errors import (
     TooLarge,
     Transient,
 )
-from salescience_pipeline.clients.exchange import Leave, Pending, Received, Wait, Wire
+from salescience_pipeline.clients.exchange import Leave, Pending, Received, Wait, Wire, traced_exchange
 from salescience_pipeline.clients.model import (
     Answer,
     AnswerClass,
@@ -79,19 +79,20 @@ class Courier:
         sleep: Callable[[float], None],
         chance: Callable[[], float],
         retry: RetryRule,
+        request_id: RequestId | None = None,
     ) -> None:
         """Arguments as in :class:`~salescience_pipeline.clients.transport.Transport`."""
         self._wire, self._gate, self._store, self._redactor = wire, gate, store, redactor
         self._credentials = credentials
         self._run_id, self._organization_id, self._replay = run_id, organization_id, replay
         self.clock, self.sleep, self._chance, self._retry = clock, sleep, chance, retry
-        self._lock = threading.Lock()
+        self._request_id, self._lock = request_id, threading.Lock()
         self._sessions: dict[str, Session] = {}
         self._halted: dict[tuple[str, str], ProviderError] = {}
 
-    def begin(self, request: PlannedRequest) -> Pending:
-        """A request about to be sent, with the id that will follow it everywhere."""
-        return Pending(request, RequestId.new())
+    def begin(self, request: PlannedRequest, private: Mapping[str, str] | None = None) -> Pending:
+        """A request about to be sent, with the id that follows it everywhere: that of whoever it is sent for."""
+        return Pending(request, self._request_id or RequestId.new(), private_headers=private)
 
     def step(self, pending: Pending) -> Answer | Wait | ProviderError | NotArchived:
         """Answer from the archive or make one attempt, and say what comes next; an error is returned, not raised.
@@ -175,11 +176,11 @@ class Courier:
         for endpoint in ("", request.endpoint):
             halted = self._halted.get((request.provider, endpoint))
             if halted is not None:
-                raise type(halted)(str(halted), **self._about(Pending(request, RequestId.new())))
+                raise type(halted)(str(halted), **self._about(self.begin(request)))
         if registry.dialect(request.provider).needs_credential and request.provider not in self._credentials:
             row = PROVIDERS[request.provider]
             message = f"{row.title} needs {row.settings_hint}."
-            raise NotConfigured(message, **self._about(Pending(request, RequestId.new())))
+            raise NotConfigured(message, **self._about(self.begin(request)))
 
     def _session(self, request: PlannedRequest) -> Session | None:
         make = registry.dialect(request.provider).new_session
@@ -191,7 +192,7 @@ class Courier:
 
     def _ask_for_session(self, request: PlannedRequest, headers: Mapping[str, str]) -> SessionReply:
         """A session's own request: through the gate, with retries, archived without its body."""
-        pending = Pending(request, RequestId.new(), private_headers=headers)
+        pending = self.begin(request, headers)
         while True:
             try:
                 received, _ = self._attempt(pending, None)
@@ -223,13 +224,11 @@ class Courier:
         retry_at = None
         try:
             pending.sent += 1
-            received = self._wire.exchange(
-                request,
-                headers,
-                registry.params(request, self._credentials, extras),
-                # A connection may have had to be opened first: the queue keeps its distance from what really left.
+            # A connection may have had to be opened first: the queue keeps its distance from what really left.
+            received = traced_exchange(
+                self._wire, pending, headers, registry.params(request, self._credentials, extras),
                 on_sent=lambda: self._gate.sent(request.provider, permit),
-            )
+            )  # fmt: skip
             verdict = received.verdict
             outcome = AnswerClass.OK if verdict.healthy else verdict.answer_class
             retry_at = None if verdict.healthy else verdict.retry_at
@@ -335,7 +334,8 @@ class Courier:
             chance=self._chance(),
         )
         if pause is not None:
-            log.info("%s Next attempt in %.1f s.", self._sentence(pending, received), pause)
+            about = {"request_id": str(pending.request_id)}
+            log.info("%s Next attempt in %.1f s.", self._sentence(pending, received), pause, extra=about)
             pending.waited += pause
             return Wait(now + dt.timedelta(seconds=pause))
         error = self._error(pending, received)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from salescience_pipeline.clients import tracing
 from salescience_pipeline.clients.classify import Verdict
 from salescience_pipeline.clients.model import AnswerClass, Body, PlannedRequest, Stored
 from salescience_pipeline.identifiers import RequestId
@@ -92,3 +93,22 @@ class Wait:
     """The next attempt is due at ``due``."""
 
     due: dt.datetime
+
+
+def traced_exchange(
+    wire: Wire,
+    pending: Pending,
+    headers: Mapping[str, str],
+    params: tuple[tuple[str, str], ...],
+    *,
+    on_sent: Callable[[], None],
+) -> Received:
+    """Send ``pending`` over ``wire``, inside a span of its request's trace where somebody traces."""
+    request = pending.request
+    with tracing.span(
+        f"{request.method} {request.provider} {request.endpoint}", str(pending.request_id), kind="client",
+        http_request_method=request.method, url_full=request.canonical_url, http_request_resend__count=pending.sent - 1,
+    ) as said:  # fmt: skip
+        received = wire.exchange(request, headers, params, on_sent=on_sent)
+        said.say(http_response_status__code=received.status, salescience_answer=received.verdict.answer_class.value)
+    return received

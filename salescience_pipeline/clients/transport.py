@@ -33,6 +33,7 @@ from salescience_pipeline.clients.redact import Redactor, guard_loggers, unguard
 from salescience_pipeline.clients.retry import RetryRule
 from salescience_pipeline.clients.validators import judge_unchanged
 from salescience_pipeline.clients.wire import SPOOL_ABOVE, Cut, Receiver, TooBig
+from salescience_pipeline.identifiers import RequestId
 
 __all__ = ["Failed", "Timeouts", "Transport", "Usage"]
 
@@ -75,6 +76,7 @@ class Transport:
         *,
         run_id: str,
         organization_id: str | None = None,
+        request_id: RequestId | None = None,
         mode: Literal["live", "replay"] = "live",
         threads: int = 8,
         clock: Callable[[], dt.datetime] = lambda: dt.datetime.now(dt.UTC),
@@ -95,6 +97,7 @@ class Transport:
             credentials: Credential by provider, see ``endpoints.credentials``.
             run_id: The run that asks, for the audit.
             organization_id: Whose request it is; None for shared market data.
+            request_id: The id of whoever it is all for; without it every request gets one of its own.
             mode: ``replay`` answers from the archive only and never opens a connection.
             threads: Requests in flight at once in :meth:`send_all`.
             clock: The time in UTC.
@@ -135,6 +138,7 @@ class Transport:
             sleep=sleep,
             chance=chance,
             retry=retry or RetryRule(),
+            request_id=request_id,
         )
 
     def __enter__(self) -> Self:

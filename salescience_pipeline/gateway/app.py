@@ -14,6 +14,7 @@ from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 
 from salescience_pipeline import __version__
+from salescience_pipeline.clients import tracing
 from salescience_pipeline.gateway import (
     contract,
     dead_letters,
@@ -34,6 +35,7 @@ from salescience_pipeline.gateway import (
 from salescience_pipeline.gateway.compression import Compression
 from salescience_pipeline.gateway.middleware import Envelope
 from salescience_pipeline.gateway.models import ProblemDocument
+from salescience_pipeline.gateway.observing import Observed
 from salescience_pipeline.gateway.state import State
 from salescience_pipeline.gateway.upstreams import Upstreams
 from salescience_pipeline.gateway.webhook_delivery import Deliverer
@@ -60,6 +62,8 @@ def create_app(settings: Settings) -> FastAPI:
         SettingsError: for settings that would let everybody in.
     """
     state = State(settings)
+    if settings.otlp_endpoint is not None:
+        tracing.enable("salescience-gateway", endpoint=settings.otlp_endpoint)
     unknown = sorted(set(settings.upstreams) - set(proxy.ROUTES.values()))
     if unknown:
         raise SettingsError(f"SALESCIENCE_UPSTREAMS knows writer, research and backend, not {', '.join(unknown)}.")
@@ -105,6 +109,7 @@ def create_app(settings: Settings) -> FastAPI:
     # The last one stands outermost: a page has to be allowed to read a refusal as well.
     app.add_middleware(Compression)
     app.add_middleware(Envelope)
+    app.add_middleware(Observed, figures=state.figures)
     app.add_middleware(
         CORSMiddleware,
         allow_origins=settings.gateway_origins,

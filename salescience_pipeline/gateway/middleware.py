@@ -54,8 +54,9 @@ class Envelope:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        request_id = request_id_of(scope["headers"])
-        scope.setdefault("state", {})["request_id"] = str(request_id)
+        held = scope.setdefault("state", {})
+        request_id = RequestId(held["request_id"]) if "request_id" in held else request_id_of(scope["headers"])
+        held["request_id"] = str(request_id)
 
         async def answer(message: Message) -> None:
             if message["type"] == "http.response.start":

@@ -1,7 +1,8 @@
 """What operators and monitoring tools ask: the root, /status with the providers, and /metrics.
 
-All figures come from the database, so they survive restarts and are the same from every process. Labels are bounded:
-providers, states and windows, never a ticker or an organisation.
+Figures of jobs and providers come from the database, so they survive restarts and are the same from every process; those of
+requests are the process's own. Labels are bounded: providers, states, windows and route templates, never a ticker, an id, a
+path or an organisation.
 """
 
 from __future__ import annotations
@@ -109,6 +110,7 @@ def exposition(state: State) -> Iterator[str]:
         "salescience_provider_window_requests", "Requests counted in the provider's current window.",
         [({"provider": row.provider, "window": window}, used) for row in gates for window, (_, used) in row.used.items()],
     )  # fmt: skip
+    yield from state.figures.exposition()
     yield from _family("salescience_build_info", "This software.", [({"version": __version__}, 1)])
 
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from fastapi import Depends, Request
 from starlette.concurrency import run_in_threadpool
 
+from salescience_pipeline.gateway.observing import HttpFigures
 from salescience_pipeline.gateway.problems import Problem
 from salescience_pipeline.identifiers import InvalidIdentifier, OrganizationId
 from salescience_pipeline.ledger.group_commit import GroupCommit
@@ -56,6 +57,7 @@ class State:
             raise SettingsError("SALESCIENCE_GATEWAY_ORIGINS must name its origins; * is refused.")
         self.settings = settings
         self.needs_key = settings.gateway_auth == "api_key" or (settings.gateway_auth == "auto" and settings.is_live)
+        self.figures = HttpFigures()
         self._lock = threading.Lock()
         self._principals: dict[str, tuple[float, Principal]] = {}
         self._known: set[str] = set()

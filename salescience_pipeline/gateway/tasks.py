@@ -165,6 +165,7 @@ class FanOut:
                 headers={
                     "content-type": "application/json", "accept": "application/json", "accept-encoding": "identity",
                     "x-organization-id": str(call.organization_id),
+                    **({"x-request-id": call.request_id} if call.request_id else {}),
                     # The same request again is the same one for a service that keeps count.
                     "idempotency-key": f"{call.task_id}-{call.id}",
                 },

@@ -203,6 +203,7 @@ class ServiceRequest(Base):
         SealedJson("service_requests.response_payload", none_as_null=True), nullable=True
     )
     error_message: Mapped[str | None] = mapped_column(SealedText("service_requests.error_message"))
+    request_id: Mapped[str | None] = mapped_column(String(64))
 
 
 class HealthCheck(Base):
@@ -270,7 +271,7 @@ class Webhook(Base):
     organization_id: Mapped[str] = mapped_column(String(63), primary_key=True)
     webhook_id: Mapped[str] = mapped_column(String(36), primary_key=True)
     url: Mapped[str] = mapped_column(SealedText("webhooks.url"))
-    description: Mapped[str] = mapped_column(String(200))
+    description: Mapped[str] = mapped_column(SealedText("webhooks.description", 200))
     events: Mapped[list[str]] = mapped_column(JSON)
     secret: Mapped[str] = mapped_column(SealedText("webhooks.secret"))
     previous_secret: Mapped[str | None] = mapped_column(SealedText("webhooks.previous_secret"))

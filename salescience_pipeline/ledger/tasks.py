@@ -36,6 +36,7 @@ class Call:
     service_name: str
     payload: Mapping[str, Any]
     claimed_at: dt.datetime
+    request_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +99,7 @@ class Tasks:
                     "scenario_id": call.payload.get("scenario_id"),
                     "business_type_id": call.payload.get("business_type_id"),
                     "request_payload": dict(call.payload),
+                    "request_id": request_id,
                 }
                 for call in calls
             ]
@@ -185,7 +187,7 @@ def _plain(row: Mapping[Any, Any]) -> dict[str, Any]:
 def _call(row: Mapping[Any, Any]) -> Call:
     return Call(
         row["id"], OrganizationId(row["organization_id"]), row["task_id"], row["service_name"], row["request_payload"],
-        row["updated_at"],
+        row["updated_at"], row["request_id"],
     )  # fmt: skip
 
 

@@ -6,6 +6,7 @@ it is still wanted; a run whose chunk was cancelled or given to another stops af
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 import time
@@ -23,8 +24,9 @@ from salescience_pipeline.acquisition.outcome import Acquired
 from salescience_pipeline.acquisition.sandbox_process import SandboxUnavailable
 from salescience_pipeline.acquisition.services import SelectionError, Services
 from salescience_pipeline.catalog.datasets import Cut
+from salescience_pipeline.clients import logs, tracing
 from salescience_pipeline.clients.errors import ProviderError
-from salescience_pipeline.identifiers import OrganizationId, Ticker, parse_tickers
+from salescience_pipeline.identifiers import OrganizationId, RequestId, Ticker, parse_tickers
 from salescience_pipeline.lake.errors import LakeError
 from salescience_pipeline.lake.results import Results
 from salescience_pipeline.ledger.dispatch import HEARTBEAT_SECONDS, Chunk
@@ -35,6 +37,7 @@ from salescience_pipeline.orchestration.partitions import TICKERS
 from salescience_pipeline.orchestration.submissions import worker_id
 from salescience_pipeline.settings import SettingsError
 
+_log = logging.getLogger(__name__)
 BATCH_TICKERS = 5
 """Tickers after which progress is written: a client sees it move, and a killed run loses little."""
 GOES_ON_SECONDS = 10.0
@@ -90,6 +93,10 @@ def run_chunk(context: dg.OpExecutionContext, run_key: str, services: Services) 
     Raises:
         Failure: naming the sources that failed.
     """
+    settings = services.settings
+    logs.install(settings.log_level, settings.log_format, secrets=settings.secrets())
+    if settings.otlp_endpoint is not None and not tracing.is_on():
+        tracing.enable("salescience-run", endpoint=settings.otlp_endpoint)
     ledger = services.ledger
     claimed = ledger.dispatch.claim(run_key, context.run_id)
     if claimed is None:
@@ -101,14 +108,28 @@ def run_chunk(context: dg.OpExecutionContext, run_key: str, services: Services) 
         while claimed is not None:
             chunk, job = claimed
             heart.turn_to(chunk.run_key)
-            context.log.info(
-                f"Job {job.job_id}, request {job.request_id}: {chunk.provider}, {len(chunk.tickers)} tickers"
-            )
-            failed += _chunk(context, services, heart, chunk, job)
+            failed += _traced(context, services, heart, chunk, job)
             ledger.dispatch.finish(chunk.run_key, context.run_id)
             claimed = ledger.dispatch.claim_next(chunk, context.run_id) if time.monotonic() < ends else None
     if failed:
         raise dg.Failure(f"{len(failed)} sources failed: {'; '.join(failed[:5])}", allow_retries=False)
+
+
+def _traced(
+    context: dg.OpExecutionContext, services: Services, heart: Heartbeat, chunk: Chunk, job: JobView
+) -> list[str]:
+    """Do one chunk under the id of the request that asked for it: in log lines, spans and the providers' requests."""
+    services.request_id = RequestId(job.request_id)
+    with (
+        logs.about(request_id=job.request_id, run_id=context.run_id, job_id=job.job_id),
+        tracing.span(f"run {chunk.provider}", job.request_id, dagster_run__id=context.run_id, salescience_job=job.name),
+    ):
+        about = f"[{job.request_id}] job {job.job_id}: {chunk.provider}, {len(chunk.tickers)} tickers"
+        context.log.info(about)
+        _log.info(about)
+        failed = _chunk(context, services, heart, chunk, job)
+        _log.log(logging.WARNING if failed else logging.INFO, f"{len(failed)} sources of {chunk.run_key} failed")
+    return failed
 
 
 def _chunk(
@@ -198,7 +219,8 @@ def _acquire(
 
 def _tell(context: dg.OpExecutionContext, acquired: Acquired) -> None:
     """Tell Dagster which partitions of the dataset's assets are there now, as the asset's own run would."""
-    context.log.info(acquired.sentence())
+    context.log.info(f"[{logs.request_id()}] {acquired.sentence()}")
+    _log.info(acquired.sentence())
     if acquired.dataset.cut is not Cut.TICKER or not acquired.planned:
         return
     open_ = acquired.open_partitions()
