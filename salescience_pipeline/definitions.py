@@ -21,13 +21,11 @@ from salescience_pipeline.orchestration.jobs import build_jobs
 from salescience_pipeline.orchestration.maintenance import (
     build_audit_asset,
     build_maintenance_job,
-    build_maintenance_schedule,
 )
 from salescience_pipeline.orchestration.quality_checks import (
     build_quality_asset,
     build_quality_checks,
     build_quality_job,
-    build_quality_schedule,
 )
 from salescience_pipeline.orchestration.resources import ServicesResource
 from salescience_pipeline.orchestration.schedules import build_schedules
@@ -56,7 +54,7 @@ def build_defs(
             ],
             asset_checks=[build_quality_checks()],
             jobs=[*build_jobs(), build_quality_job(), build_maintenance_job(), submission],
-            schedules=[*build_schedules(), build_quality_schedule(), build_maintenance_schedule()],
+            schedules=build_schedules(),
             sensors=[*build_sensors(), build_document_sensor(), build_indicator_sensor(), submissions],
             resources={"services": services, LAKE_IO: LakeIOManager(services=services), **(resources or {})},
             # A process per step costs two to four times the CPU of the steps themselves.

@@ -249,7 +249,11 @@ def test_every_schedule_runs_on_new_york_time_and_has_a_job(acquisition: dg.Defi
     repository = acquisition.get_repository_def()
     jobs = {job.name for job in repository.get_all_jobs()}
     wanted = {job.schedule_name(number) for job in JOBS.values() for number in range(len(job.passes))}
-    assert {schedule.name for schedule in repository.schedule_defs} == wanted | {"data_quality", "lake_maintenance"}
+    assert {schedule.name for schedule in repository.schedule_defs} == wanted | {
+        "data_quality",
+        "repair",
+        "lake_maintenance",
+    }
     for schedule in repository.schedule_defs:
         assert schedule.execution_timezone == "America/New_York"
         assert schedule.job_name in jobs

@@ -1,4 +1,4 @@
-"""Texts generated from the catalogue: the data dictionary and dbt's sources.
+"""Texts generated from the catalogue: the data dictionary, the list of jobs and dbt's sources.
 
 Pure functions that return text; ``salescience docs`` writes it, and a test fails when what stands in the repository is
 stale.
@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import pyarrow as pa
 
+from salescience_pipeline.catalog.chores import CHORES
 from salescience_pipeline.catalog.datasets import DATASETS, writers_of
+from salescience_pipeline.catalog.jobs import JOBS
 from salescience_pipeline.catalog.providers import PROVIDERS
 from salescience_pipeline.catalog.tables import TABLES, Table
 
@@ -57,6 +59,27 @@ def data_dictionary() -> str:
     for table in TABLES.values():
         lines += _table_section(table)
     return "\n".join(lines).rstrip() + "\n"
+
+
+_DAYS = {"sessions": "trading days", "open_hours": "while the exchange is open", "every_day": "every day"}
+
+
+def job_reference() -> str:
+    """The jobs and chores as Markdown: scope, datasets, cron lines in New York time, and on which days they run."""
+    lines = ["# Jobs and schedules", "", _GENERATED, ""]
+    lines += [
+        "Cron lines are New York time. All schedules are shipped stopped; `salescience schedules start` starts them."
+    ]
+    lines += ["", "| job | scope | datasets | cron | days | what it does |", "|---|---|---|---|---|---|"]
+    for job in JOBS.values():
+        crons = "<br>".join(f"`{one.cron}`" + (f" {one.what}" if one.what else "") for one in job.passes)
+        datasets = "<br>".join(f"`{name}`" for name in job.datasets)
+        lines.append(
+            f"| `{job.name}` | `{job.scope.value}` | {datasets} | {crons} | {_DAYS[job.calendar]} | {job.description} |"
+        )
+    lines += ["", "| chore | cron | what it does |", "|---|---|---|"]
+    lines += [f"| `{chore.name}` | `{chore.cron}` | {chore.description} |" for chore in CHORES.values()]
+    return "\n".join(lines) + "\n"
 
 
 def _table_section(table: Table) -> list[str]:

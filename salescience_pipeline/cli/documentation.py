@@ -8,7 +8,7 @@ from typing import Any
 import typer
 
 from salescience_pipeline.catalog.graph import asset_graph
-from salescience_pipeline.catalog.render import data_dictionary, dbt_sources
+from salescience_pipeline.catalog.render import data_dictionary, dbt_sources, job_reference
 
 
 def generated(root: Path) -> dict[Path, str]:
@@ -16,6 +16,7 @@ def generated(root: Path) -> dict[Path, str]:
     models = {path.stem: path.read_text() for path in sorted((root / "dbt/models").rglob("*.sql"))}
     return {
         root / "docs/data_dictionary.md": data_dictionary(),
+        root / "docs/jobs.md": job_reference(),
         root / "dbt/models/sources.yml": dbt_sources(),
         root / "docs/asset_graph.svg": asset_graph(models),
         root / "docs/cli.md": command_reference(),

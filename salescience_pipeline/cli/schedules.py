@@ -35,7 +35,7 @@ def start(names: Names = None, port: Port = None, live: Live = False, corpus: Co
     """Start the schedules of all jobs, or of those named; starting one that runs changes nothing."""
     wanted = _names_of(names)
     url = _url(settings_for(live=live, corpus=corpus, home=home), port)
-    chosen = [schedule for schedule in _schedules(url) if not names or schedule["name"] in wanted]
+    chosen = _chosen(url, wanted, everything=not names)
     for schedule in chosen:
         if schedule["status"] != "RUNNING":
             _ask(url, _START, {"selector": schedule["selector"]}, "startSchedule", "ScheduleStateResult")
@@ -47,7 +47,7 @@ def stop(names: Names = None, port: Port = None, live: Live = False, corpus: Cor
     """Stop the schedules of all jobs, or of those named; runs that are under way come to their end."""
     wanted = _names_of(names)
     url = _url(settings_for(live=live, corpus=corpus, home=home), port)
-    chosen = [schedule for schedule in _schedules(url) if not names or schedule["name"] in wanted]
+    chosen = _chosen(url, wanted, everything=not names)
     for schedule in chosen:
         if schedule["status"] == "RUNNING":
             _ask(url, _STOP, {"id": schedule["id"]}, "stopRunningSchedule", "ScheduleStateResult")
@@ -68,30 +68,26 @@ def list_(
     Without a running Dagster it shows what there is.
     """
     from salescience_pipeline.catalog.crons import next_tick  # noqa: PLC0415
-    from salescience_pipeline.catalog.jobs import JOBS  # noqa: PLC0415
     from salescience_pipeline.catalog.sessions import NEW_YORK  # noqa: PLC0415
 
     settings = settings_for(live=live, corpus=corpus, home=home)
     running: dict[str, str] = {}
     if port is not None or _port_file(settings).exists():
         running = {schedule["name"]: schedule["status"] for schedule in _schedules(_url(settings, port))}
-    wanted = {job.name for job in _jobs(names)}
     now = dt.datetime.now(dt.UTC)
     found = []
-    for job in JOBS.values():
-        for number, one in enumerate(job.passes if job.name in wanted else ()):
-            name = job.schedule_name(number)
-            tick = next_tick(one.cron, now)
-            found.append(
-                {
-                    "schedule": name,
-                    "job": job.name,
-                    "scope": job.scope.value,
-                    "cron": one.cron,
-                    "status": running.get(name, "STOPPED" if running else "NOT UP").lower(),
-                    "next": f"{tick.astimezone(NEW_YORK):%Y-%m-%d %H:%M}" if tick else None,
-                }
-            )
+    for name, job, scope, cron in _lines(names):
+        tick = next_tick(cron, now)
+        found.append(
+            {
+                "schedule": name,
+                "job": job,
+                "scope": scope,
+                "cron": cron,
+                "status": running.get(name, "STOPPED" if running else "NOT UP").lower(),
+                "next": f"{tick.astimezone(NEW_YORK):%Y-%m-%d %H:%M}" if tick else None,
+            }
+        )
     if as_json:
         show_json(found)
         return
@@ -99,15 +95,49 @@ def list_(
     show_rows("Schedules, New York time", columns, [tuple(row[name] for name in columns) for row in found])
 
 
-def _jobs(names: list[str] | None) -> list[Any]:
-    from salescience_pipeline.catalog.jobs import JOBS, job_named  # noqa: PLC0415
+def _lines(names: list[str] | None) -> list[tuple[str, str, str, str]]:
+    """Schedule, job, scope and cron line of the jobs and chores of those names, of all by default.
 
-    return [job_named(name) for name in names] if names else list(JOBS.values())
+    Raises:
+        UnknownJob: naming those that there are.
+    """
+    from salescience_pipeline.catalog.chores import CHORES  # noqa: PLC0415
+    from salescience_pipeline.catalog.jobs import JOBS, UnknownJob  # noqa: PLC0415
+
+    found: list[tuple[str, str, str, str]] = []
+    for name in names or [*JOBS, *CHORES]:
+        spelled = name.strip().lower().replace("_", "-")
+        if spelled in JOBS:
+            job = JOBS[spelled]
+            found += [
+                (job.schedule_name(number), job.name, job.scope.value, one.cron)
+                for number, one in enumerate(job.passes)
+            ]
+        elif spelled in CHORES:
+            found.append((CHORES[spelled].dagster_name, spelled, "", CHORES[spelled].cron))
+        else:
+            raise UnknownJob(f"There is no job {name[:60]!r}; there are {', '.join([*JOBS, *CHORES])}.")
+    return found
 
 
 def _names_of(jobs: list[str] | None) -> set[str]:
     """The schedules of the jobs of those names, of all jobs by default."""
-    return {job.schedule_name(number) for job in _jobs(jobs) for number in range(len(job.passes))}
+    return {line[0] for line in _lines(jobs)}
+
+
+def _chosen(url: str, wanted: set[str], *, everything: bool) -> list[dict[str, Any]]:
+    """The schedules of those names, or all there are.
+
+    Raises:
+        SettingsError: when Dagster does not have them, as while it starts or when the code does not load.
+    """
+    found = _schedules(url)
+    missing = wanted - {schedule["name"] for schedule in found}
+    if missing:
+        raise SettingsError(
+            f"Dagster has no schedule {min(missing)} yet; wait until `salescience up` has loaded the code."
+        )
+    return [schedule for schedule in found if everything or schedule["name"] in wanted]
 
 
 def _port_file(settings: Settings) -> Any:

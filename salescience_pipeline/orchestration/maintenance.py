@@ -87,24 +87,3 @@ def build_maintenance_job() -> dg.JobDefinition:
         description="Housekeeping of the lake: compacts and vacuums the tables, copies the audit of requests; no row changes.",
     )
     return graph.to_job(executor_def=dg.in_process_executor)
-
-
-def build_maintenance_schedule() -> dg.ScheduleDefinition:
-    """Every night, when no job of the providers is due."""
-
-    def tick(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
-        scheduled = context.scheduled_execution_time
-        return dg.RunRequest(
-            run_key=f"lake-maintenance/{scheduled.date().isoformat()}",
-            tags={"salescience/logical_time": scheduled.isoformat()},
-        )
-
-    return dg.ScheduleDefinition(
-        name=JOB,
-        job_name=JOB,
-        cron_schedule="30 3 * * *",
-        execution_timezone="America/New_York",
-        execution_fn=tick,
-        default_status=dg.DefaultScheduleStatus.STOPPED,
-        description="Housekeeping of the lake, every night.",
-    )

@@ -113,24 +113,3 @@ def build_quality_job() -> "dg.UnresolvedAssetJobDefinition":
         ),
         description="Checks what is stored against its second source, the calendar, its own history and the shape of answers.",
     )
-
-
-def build_quality_schedule() -> dg.ScheduleDefinition:
-    """Every evening after the corrections."""
-
-    def tick(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
-        scheduled = context.scheduled_execution_time
-        return dg.RunRequest(
-            run_key=f"data-quality/{scheduled.date().isoformat()}",
-            tags={"salescience/logical_time": scheduled.isoformat()},
-        )
-
-    return dg.ScheduleDefinition(
-        name="data_quality",
-        job_name="data_quality",
-        cron_schedule="0 21 * * *",
-        execution_timezone="America/New_York",
-        execution_fn=tick,
-        default_status=dg.DefaultScheduleStatus.STOPPED,
-        description="The quality checks, every evening after the exchanges' corrections.",
-    )

@@ -1,4 +1,4 @@
-"""The schedules: one per cron line of a job's row, New York time, aware of the exchange's calendar, shipped stopped.
+"""The schedules: one per cron line of a job's row, one per chore; New York time, aware of the exchange's calendar, stopped.
 
 Each tick has a dated run key, so that two daemons, or one that asks twice, never run a tick twice. A daemon that was away
 finds several ticks due: of those about the same day only the last one runs, since it asks for all that the others would.
@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 import dagster as dg
 
 from salescience_pipeline.catalog import crons
+from salescience_pipeline.catalog.chores import CHORES, Chore
 from salescience_pipeline.catalog.jobs import JOBS, Job, Pass
 from salescience_pipeline.catalog.sessions import NEW_YORK, is_session, session_hours, why_closed
 from salescience_pipeline.orchestration.jobs import asset_config
@@ -28,8 +29,31 @@ def _utc_now() -> dt.datetime:
 
 
 def build_schedules(clock: Clock = _utc_now) -> list[dg.ScheduleDefinition]:
-    """A schedule for each pass of each job; ``clock`` gives aware moments."""
-    return [_schedule(job, number, clock) for job in JOBS.values() for number in range(len(job.passes))]
+    """A schedule for each pass of each job, and one for each chore; ``clock`` gives aware moments."""
+    passes = [_schedule(job, number, clock) for job in JOBS.values() for number in range(len(job.passes))]
+    return [*passes, *(_chore_schedule(chore, clock) for chore in CHORES.values())]
+
+
+def _chore_schedule(chore: Chore, clock: Clock) -> dg.ScheduleDefinition:
+    def tick(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+        scheduled = context.scheduled_execution_time
+        later = next(crons.ticks(chore.cron, scheduled, min(clock(), scheduled + _LONGEST_ABSENCE)), None)
+        if later is not None:
+            return dg.SkipReason("A later tick is due as well, and does all that this one would.")
+        return dg.RunRequest(
+            run_key=f"{chore.name}/{scheduled.astimezone(NEW_YORK).date().isoformat()}",
+            tags={"salescience/job": chore.name, "salescience/logical_time": scheduled.isoformat()},
+        )
+
+    return dg.ScheduleDefinition(
+        name=chore.dagster_name,
+        job_name=chore.dagster_name,
+        cron_schedule=chore.cron,
+        execution_timezone="America/New_York",
+        execution_fn=tick,
+        default_status=dg.DefaultScheduleStatus.STOPPED,
+        description=chore.description,
+    )
 
 
 def _schedule(job: Job, number: int, clock: Clock) -> dg.ScheduleDefinition:

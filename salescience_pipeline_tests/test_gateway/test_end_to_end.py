@@ -5,6 +5,7 @@ One stack serves all tests of this file; they wait for what must happen, and tim
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -18,9 +19,10 @@ from typing import Any
 import httpx
 import pytest
 
+from salescience_pipeline.cli import schedules
 from salescience_pipeline.identifiers import OrganizationId
 from salescience_pipeline.ledger import Ledger
-from salescience_pipeline.settings import Settings
+from salescience_pipeline.settings import Settings, SettingsError
 
 _PROJECT = Path(__file__).resolve().parents[2]
 _ORG = {"organization_id": "acme-corp"}
@@ -141,3 +143,34 @@ def test_003_08_a_killed_workers_job_completes_on_its_own(client: httpx.Client, 
     assert max(source.attempt for source in view.sources) == 2
     assert status["status"] == "complete", status
     assert list(status["sources"].values()) == ["success"] * len(tickers)
+
+
+def test_schedules_are_started_listed_and_stopped_through_the_running_stack(
+    client: httpx.Client, home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert client.get("/openapi.json").status_code == 200
+
+    def states() -> dict[str, str]:
+        capsys.readouterr()
+        schedules.list_(as_json=True, home=home)
+        return {row["schedule"]: row["status"] for row in json.loads(capsys.readouterr().out)}
+
+    def answering() -> dict[str, str] | None:
+        # The gateway may be up before the UI is, and the UI before the code is loaded.
+        with contextlib.suppress(SettingsError):
+            found = states()
+            return found if "not up" not in found.values() else None
+        return None
+
+    shipped = _until(answering, "Dagster UI")
+    assert set(shipped.values()) == {"stopped"}
+    assert {"tiingo_daily_prices", "tiingo_daily_prices_pass_2", "data_quality", "repair"} <= set(shipped)
+    schedules.start(["alpha-vantage-technical-indicators", "data_quality"], home=home)
+    assert "2 schedules are running." in capsys.readouterr().out
+    schedules.start(["data-quality"], home=home)
+    running = {name for name, status in states().items() if status == "running"}
+    assert running == {"alpha_vantage_technical_indicators", "data_quality"}
+    schedules.stop(["alpha-vantage-technical-indicators"], home=home)
+    assert {name for name, status in states().items() if status == "running"} == {"data_quality"}
+    schedules.stop(home=home)
+    assert states() == shipped
