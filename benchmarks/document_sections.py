@@ -2,8 +2,8 @@
 
 Used by :mod:`benchmarks.documents`. Truth sets are read here and nowhere else. The section labels have conventions of their
 own: a section ends where the next item begins, so that a heading "Part II" and the furniture of the page between the two
-belong to it; links back to the table of contents were taken out; references were resolved and white space folded before
-characters were counted; and there is no Item 16, so that Item 15 runs on over it and over the signatures. ``length`` is
+belong to it; links back to the table of contents were taken out; white space, also the kind that does not break, was folded
+before characters were counted; and there is no Item 16, so that Item 15 runs on over it and over the signatures. ``length`` is
 measured plainly, bytes of our span against the label; ``length_as_labelled`` measures as the labels were made, which says
 how much of the difference is convention.
 """
@@ -118,7 +118,7 @@ def labelled_items(corpus: Path) -> dict[str, Items]:
 
 def _characters(markup: bytes) -> int:
     """Characters of a piece of a filing, counted as the labels were."""
-    text = html.unescape(_BACK_LINK.sub(b"", markup).decode("utf-8", "replace"))
+    text = _BACK_LINK.sub(b"", markup).replace(b"&#160;", b" ").decode("utf-8", "replace")
     return len(" ".join(text.split()))
 
 
