@@ -21,6 +21,15 @@ _ROLE = re.compile(
     r"officer|director|president|chair|treasurer|secretary|controller|counsel|partner|trustee|manager|principal|executive|vice",
     re.IGNORECASE,
 )
+_WITH_TITLE = re.compile(
+    r"([^,]{3,60}(?:,\s*(?:Jr|Sr|II|III|M\.?D|Ph\.?D|Esq)\.?)?),\s+"
+    r"((?:(?:senior|executive|vice|chief|principal|corporate|assistant|acting|interim|managing|general|authorized|duly|co-|its)\b.{0,80}"
+    r"|(?:president|chair|director|secretary|treasurer|controller|trustee|partner).{0,80}))",
+    re.IGNORECASE,
+)
+"""A name and an office in one line: "Jane Roe, President, Chief"."""
+_SINCE = re.compile(r",?\s+since\s+(?:[A-Z][a-z]+\s+)?(?:19|20)[0-9]{2}\b")
+_BROKEN_OFF = (" and", ",", "&", " Chief", " Vice", " of", " the")
 _FIRM = re.compile(r"\b(?:LLP|L\.L\.P\.|LLC|P\.?C\.|PLLC|Inc\.?|Corp\.?|Ltd\.?)\s*$", re.IGNORECASE)
 
 
@@ -64,7 +73,14 @@ def _signers(figures: Figures) -> Iterator[Row]:
                 (k for k, (line, _) in enumerate(lines) if _ROLE.search(line) and "/s/" not in line.lower()), None
             )
             title = (_whole([line for line, _ in lines[at:]]), lines[at][1]) if at is not None else None
-            name = _name(match[1].split("\n")[0])
+            signed, _, rest = match[1].partition("\n")
+            inline = _WITH_TITLE.fullmatch(signed.strip())
+            if inline is not None:
+                # The office stands behind the name, and may go on in the lines below.
+                signed = inline[1]
+                following = [*rest.split("\n"), *(line for other in below for line in other.text.split("\n"))]
+                title = (_whole([inline[2], *(line for line in following if line.strip())]), block)
+            name = _name(signed)
             if title is not None and not _FIRM.search(name):
                 yield _person(
                     of_block(figures, block, name, 0.8),
@@ -108,19 +124,29 @@ def _whole(lines: Sequence[str]) -> str:
     """A title with the lines below it as long as it breaks off in the middle (``Executive Vice President and``)."""
     text = lines[0].strip()
     for line in lines[1:3]:
-        if not text.endswith((" and", ",", "&")):
+        if not text.endswith(_BROKEN_OFF):
             break
         text = f"{text} {line.strip()}"
     return text
 
 
 def _repeated_half(text: str) -> str:
-    """One name where it is signed and printed, as in JANE ROE Jane Roe."""
-    words = text.split()
+    """One name where it is signed and printed, as in JANE ROE Jane Roe or JANE ROE (Jane Roe)."""
+    words = text.replace("(", " ").replace(")", " ").split()
     half = len(words) // 2
-    if len(words) % 2 == 0 and half and [w.lower() for w in words[:half]] == [w.lower() for w in words[half:]]:
+    if len(words) % 2 == 0 and half and _letters(words[:half]) == _letters(words[half:]):
         return " ".join(words[half:])
     return text
+
+
+def _letters(words: Sequence[str]) -> list[str]:
+    return [re.sub(r"\W", "", word).lower() for word in words]
+
+
+def _office(text: str) -> str:
+    """The office without the life that some tables tell behind it."""
+    told = _SINCE.search(text)
+    return text[: told.start()].strip() if told is not None else text
 
 
 def _listed_people(figures: Figures) -> Iterator[Row]:
@@ -148,7 +174,7 @@ def _listed_people(figures: Figures) -> Iterator[Row]:
                 ):
                     yield {
                         "name": of_cell(figures, cells[name], value=_name(cells[name].text), confidence=0.9),
-                        "position": of_cell(figures, cells[title], confidence=0.9),
+                        "position": of_cell(figures, cells[title], value=_office(cells[title].text), confidence=0.9),
                         "age": of_cell(figures, cells[age], value=int(years), confidence=0.9),
                         "signed": NOTHING,
                     }

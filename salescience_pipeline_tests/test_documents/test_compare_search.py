@@ -259,3 +259,30 @@ def test_an_exhibit_speaks_of_subsidiaries_and_of_nobody_who_signed_it() -> None
     assert [(r.subject.canonical, r.predicate, r.object.canonical, r.detail) for r in graph.relations] == [
         ("Wrenfield GmbH", "subsidiary_of", "CIK 0000000099", "Germany")
     ]
+
+
+@pytest.mark.parametrize(
+    ("markup", "told"),
+    [
+        (
+            "<p>/s/ Ada Quill, President, Chief<br/>Executive Officer</p>",
+            ("Ada Quill", "President, Chief Executive Officer"),
+        ),
+        (
+            "<table><tr><td>/s/ ADA QUILL</td></tr><tr><td>Officer</td></tr></table>",
+            ("Ada Quill", "Officer"),
+        ),
+        (
+            "<table><tr><td>/s/ ADA QUILL (Ada Quill)</td><td>Controller and Officer</td></tr></table>",
+            ("Ada Quill", "Controller and Officer"),
+        ),
+        (
+            "<table><tr><td>Name</td><td>Age</td><td>Position</td></tr><tr><td>Ada Quill</td><td>51</td>"
+            "<td>Chief Engineer since May 2020. Prior to that she was President of Alder Corp.</td></tr></table>",
+            ("Ada Quill", "Chief Engineer"),
+        ),
+    ],
+)
+def test_a_name_and_an_office_are_told_apart(markup: str, told: tuple[str, str]) -> None:
+    graph = read_entities(parse(f"<html><body><p>FORM 10-K</p>{markup}</body></html>".encode()), filer_cik="0000000099")
+    assert [(r.subject.canonical, r.detail) for r in graph.relations if r.predicate == "officer_of"] == [told]
