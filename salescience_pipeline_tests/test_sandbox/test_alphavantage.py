@@ -24,19 +24,7 @@ from salescience_pipeline_tests.test_sandbox.witness import corpus, differences,
 WORLD = World(7, 12, dt.date.fromisoformat(TODAY))
 _DAY = dt.date.fromisoformat(TODAY)
 DAILY = {"interval": "daily", "series_type": "close"}
-
-
-@pytest.fixture(scope="module")
-def server():
-    with running("--providers", "alphavantage,finnhub,tiingo") as served:
-        yield served
-
-
-@pytest.fixture
-def sandbox(server: Served):
-    server.reset()
-    yield server
-    server.reset()
+SERVES = ("--providers", "alphavantage,finnhub,tiingo")
 
 
 def ask(served: Served, function: str, key: str = "any", **params):

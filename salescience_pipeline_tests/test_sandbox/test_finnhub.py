@@ -13,25 +13,13 @@ from salescience_pipeline.sandbox.filings import Cabinet
 from salescience_pipeline.sandbox.finnhub_source import RecordedSource, status_row
 from salescience_pipeline.sandbox.world import World
 from salescience_pipeline_tests.test_sandbox import news_lookalikes as lookalikes
-from salescience_pipeline_tests.test_sandbox.serving import LAST, TODAY, Served, running
+from salescience_pipeline_tests.test_sandbox.serving import LAST, TODAY, Served
 from salescience_pipeline_tests.test_sandbox.witness import corpus, differences, recorded
 
 WORLD = World(7, 12, dt.date.fromisoformat(TODAY))
 KEY = {"X-Finnhub-Token": "any"}
 _DAY = dt.date.fromisoformat(TODAY)
-
-
-@pytest.fixture(scope="module")
-def server():
-    with running("--providers", "finnhub,tiingo") as served:
-        yield served
-
-
-@pytest.fixture
-def sandbox(server: Served):
-    server.reset()
-    yield server
-    server.reset()
+SERVES = ("--providers", "finnhub,tiingo")
 
 
 def ask(served: Served, path: str, **params) -> httpx.Response:

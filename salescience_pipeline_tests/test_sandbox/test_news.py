@@ -18,25 +18,12 @@ from salescience_pipeline.sandbox.filing_plan import FIRST_DAY
 from salescience_pipeline.sandbox.happenings import FieldChange
 from salescience_pipeline.sandbox.news import NEWS_FROM
 from salescience_pipeline.sandbox.world import World
-from salescience_pipeline_tests.test_sandbox.serving import LAST, TODAY, TOKEN, Served, running
+from salescience_pipeline_tests.test_sandbox.serving import LAST, TODAY, TOKEN, Served
 
 _DAY = dt.date.fromisoformat(TODAY)
 FINNHUB = {"X-Finnhub-Token": "any"}
 POLYGON = {"Authorization": "Bearer any"}
 EDGAR = {"User-Agent": "Example Test test@example.com"}
-
-
-@pytest.fixture(scope="module")
-def server():
-    with running() as served:
-        yield served
-
-
-@pytest.fixture
-def sandbox(server: Served):
-    server.reset()
-    yield server
-    server.reset()
 
 
 def happen(served: Served, *events: dict) -> httpx.Response:

@@ -22,19 +22,7 @@ KEY = {"Authorization": "Bearer any-key-of-ours"}
 NEWS = "/v2/reference/news"
 _DAY = dt.date.fromisoformat(TODAY)
 _OPTIONAL_OF_NEWS = frozenset({"amp_url", "image_url", "insights", "next_url"})
-
-
-@pytest.fixture(scope="module")
-def server():
-    with running("--providers", "polygon,tiingo") as served:
-        yield served
-
-
-@pytest.fixture
-def sandbox(server: Served):
-    server.reset()
-    yield server
-    server.reset()
+SERVES = ("--providers", "polygon,tiingo")
 
 
 def ask(served: Served, path: str, **params) -> httpx.Response:

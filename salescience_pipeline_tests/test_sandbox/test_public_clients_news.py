@@ -16,7 +16,7 @@ from urllib3.exceptions import MaxRetryError
 from salescience_pipeline.sandbox import indicators
 from salescience_pipeline.sandbox.adjust import Adjustment
 from salescience_pipeline.sandbox.world import World
-from salescience_pipeline_tests.test_sandbox.serving import LAST, TODAY, Served, running
+from salescience_pipeline_tests.test_sandbox.serving import LAST, TODAY, Served
 
 with warnings.catch_warnings():  # on import the packages change the filters of the whole process
     import finnhub
@@ -28,19 +28,7 @@ with warnings.catch_warnings():  # on import the packages change the filters of 
 
 WORLD = World(7, 12, dt.date.fromisoformat(TODAY))
 _DAY = dt.date.fromisoformat(TODAY)
-
-
-@pytest.fixture(scope="module")
-def server():
-    with running("--providers", "finnhub,polygon,alphavantage") as served:
-        yield served
-
-
-@pytest.fixture
-def sandbox(server: Served):
-    server.reset()
-    yield server
-    server.reset()
+SERVES = ("--providers", "finnhub,polygon,alphavantage")
 
 
 # -- finnhub-python ---------------------------------------------------------------------------------------------------

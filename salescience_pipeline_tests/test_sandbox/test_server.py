@@ -26,7 +26,6 @@ from salescience_pipeline_tests.test_sandbox.serving import (
     PRICE_PROVIDERS,
     TODAY,
     TOKEN,
-    Served,
     command,
     running,
     wait_for,
@@ -34,19 +33,7 @@ from salescience_pipeline_tests.test_sandbox.serving import (
 
 PRICES = "/tiingo/tiingo/daily/ALDRN/prices"
 LONG = f"{PRICES}?startDate=2026-01-01"
-
-
-@pytest.fixture(scope="module")
-def server():
-    with running(*PRICE_PROVIDERS) as served:
-        yield served
-
-
-@pytest.fixture
-def sandbox(server: Served):
-    server.reset()
-    yield server
-    server.reset()
+SERVES = PRICE_PROVIDERS
 
 
 # -- life -------------------------------------------------------------------------------------------------------------

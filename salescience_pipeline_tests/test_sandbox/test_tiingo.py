@@ -18,25 +18,13 @@ from salescience_pipeline.sandbox.tiingo_resample import resample
 from salescience_pipeline.sandbox.tiingo_source import FictionalSource
 from salescience_pipeline.sandbox.world import World
 from salescience_pipeline_tests.test_sandbox import lookalikes
-from salescience_pipeline_tests.test_sandbox.serving import LAST, PRICE_PROVIDERS, TODAY, TOKEN, Served, running
+from salescience_pipeline_tests.test_sandbox.serving import LAST, PRICE_PROVIDERS, TODAY, TOKEN, Served
 from salescience_pipeline_tests.test_sandbox.witness import corpus, differences, recorded
 
 DAILY = "/tiingo/tiingo/daily"
 ZIP = "/tiingo/docs/tiingo/daily/supported_tickers.zip"
 WORLD = World(7, 12, dt.date.fromisoformat(TODAY))
-
-
-@pytest.fixture(scope="module")
-def server():
-    with running(*PRICE_PROVIDERS) as served:
-        yield served
-
-
-@pytest.fixture
-def sandbox(server: Served):
-    server.reset()
-    yield server
-    server.reset()
+SERVES = PRICE_PROVIDERS
 
 
 def prices(sandbox: Served, ticker: str, query: str = "") -> list[dict]:

@@ -17,7 +17,7 @@ from salescience_pipeline.sandbox import app, nyse
 from salescience_pipeline.sandbox.world import World
 from salescience_pipeline.sandbox.yahoo_chart import ChartError, Charts, noisy, split_event, stamp
 from salescience_pipeline_tests.test_sandbox import lookalikes
-from salescience_pipeline_tests.test_sandbox.serving import LAST, PRICE_PROVIDERS, TODAY, Served, running
+from salescience_pipeline_tests.test_sandbox.serving import LAST, PRICE_PROVIDERS, TODAY, Served
 from salescience_pipeline_tests.test_sandbox.witness import differences, recorded
 
 NEW_YORK = ZoneInfo("America/New_York")
@@ -25,19 +25,7 @@ CHART = "/yahoo/v8/finance/chart"
 SUMMARY = "/yahoo/v10/finance/quoteSummary"
 WORLD = World(7, 12, dt.date.fromisoformat(TODAY))
 MODULES = "assetProfile,summaryDetail,price,defaultKeyStatistics,financialData,calendarEvents,quoteType,summaryProfile"
-
-
-@pytest.fixture(scope="module")
-def server():
-    with running(*PRICE_PROVIDERS) as served:
-        yield served
-
-
-@pytest.fixture
-def sandbox(server: Served):
-    server.reset()
-    yield server
-    server.reset()
+SERVES = PRICE_PROVIDERS
 
 
 class Session:
