@@ -68,6 +68,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         # A run of a few tests leaves what an earlier run said of the others.
         before = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
         path.write_text(json.dumps({**before, **outcomes}, indent=1, sort_keys=True), encoding="utf-8")
+        path.with_suffix(".md").write_text(features.page({**before, **outcomes}), encoding="utf-8")
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -258,8 +258,8 @@ def proofs() -> dict[str, list[str]]:
     return {row: found.get(row, []) for row in ROWS}
 
 
-def page() -> str:
-    """``docs/features.md``."""
+def page(outcomes: Mapping[str, str] | None = None) -> str:
+    """``docs/features.md``; with the outcomes of a run, each test's beside it (``build/features.md``)."""
     lines = [
         "# Rows of the source systems and their tests",
         "",
@@ -270,7 +270,8 @@ def page() -> str:
         "|---|---|---|",
     ]
     for row, found in proofs().items():
-        shown = "<br>".join(f"`{test}`" for test in found)
+        said = {test: "" if outcomes is None else f" {outcomes.get(test, 'not run')}" for test in found}
+        shown = "<br>".join(f"`{test}`{word}" for test, word in said.items())
         reason = NOT_MET.get(row)
         lines.append(
             f"| {row} | {ROWS[row]} | {'<br>'.join(filter(None, [shown, reason and f'Not whole: {reason}']))} |"

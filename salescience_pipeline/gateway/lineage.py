@@ -107,7 +107,7 @@ def of_row(
     except SelectionError as error:
         raise Problem(422, "invalid_lineage", str(error)) from None
     except NothingPublished as error:
-        raise Problem(503, "nothing_published", str(error), headers={"Retry-After": "60"}) from None
+        raise Problem(409, "nothing_published", str(error), headers={"Retry-After": "60"}) from None
     rows = [
         {
             "values": row.values, "run_id": row.run_id, "fetched_at": row.fetched_at,

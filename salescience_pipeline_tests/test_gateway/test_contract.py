@@ -1,6 +1,7 @@
 """The OpenAPI document against the gateway that serves it: schemathesis, all checks, stateful included.
 
-What a JSON schema cannot say is told to the tester instead: that text is no SQL, and that an Idempotency-Key was used.
+What a JSON schema cannot say is told to the tester instead: that text is no SQL, that a table has no such column, that a name has
+no address, and that an Idempotency-Key was used.
 SALESCIENCE_CONTRACT_EXAMPLES raises the number of examples for a long run by hand.
 """
 
@@ -105,7 +106,7 @@ wait = 0
 [checks.positive_data_acceptance]
 expected-statuses = ["2xx", "3xx", 401, 403, 404, 409, 416, 429]
 [[operations]]
-include-path = ["/api/query", "/submit"]
+include-path = ["/api/query", "/submit", "/api/lineage/{{table}}", "/webhooks"]
 checks.positive_data_acceptance.expected-statuses = ["2xx", 401, 403, 404, 409, 422, 429]
 {"" if _LONG else _ALIKE}
 """
