@@ -1,7 +1,7 @@
 """The OpenAPI document against the gateway that serves it: schemathesis, all checks, stateful included.
 
-What a JSON schema cannot say is told to the tester instead: that text is no SQL, that a table has no such column, that a name has
-no address, and that an Idempotency-Key was used.
+What a JSON schema cannot say is told to the tester instead: that text is no SQL, that a table has no such column, that a
+name has no address, and that an Idempotency-Key was used.
 SALESCIENCE_CONTRACT_EXAMPLES raises the number of examples for a long run by hand.
 """
 
