@@ -111,6 +111,9 @@ def _judge(stack: Stack, toll: Toll, patience: float) -> None:
                 if job is not None and job.status.value == "complete":
                     open_.discard(job_id)
         toll.last_seconds, toll.lost = time.monotonic() - started, len(open_)
+        for job_id in sorted(open_):
+            if (job := ledger.jobs.view(_WHOSE, job_id)) is not None:
+                print(f"lost: {job_id} {job.status.value}", {source.key: source.error for source in job.sources})
         for job_id in toll.acknowledged:
             events = ledger.jobs.events(_WHOSE, job_id, limit=10_000)
             told = [event.key for event in events if event.status == "success"]

@@ -23,7 +23,6 @@ from salescience_pipeline.settings import Settings
 
 PROJECT = Path(__file__).resolve().parents[1]
 MAIN = "from salescience_pipeline.cli import main; main()"
-VICTIMS = ("gateway", "daemon", "code server", "run")
 
 
 def free_port() -> int:
@@ -67,15 +66,21 @@ class Stack:
 
     def victims(self, kind: str) -> list[int]:
         """Process ids of one kind among this stack's own descendants."""
-        marks = {
-            "gateway": " gateway ", "daemon": "dagster._daemon", "code server": "api grpc", "run": "execute_run",
-        }  # fmt: skip
         found = []
         for child in psutil.Process(self.process.pid).children(recursive=True):
             with contextlib.suppress(psutil.Error):
-                if marks[kind] in " ".join(child.cmdline()) + " ":
+                if kind == self._kind(child):
                     found.append(child.pid)
         return found
+
+    @staticmethod
+    def _kind(process: psutil.Process) -> str | None:
+        command = " ".join(process.cmdline()) + " "
+        if "spawn_main" in command:
+            # A code server starts a process for each run.
+            return "run" if "api grpc" in " ".join((process.parent() or process).cmdline()) else None
+        marks = {"gateway": " gateway ", "daemon": "dagster._daemon", "code server": "api grpc"}
+        return next((kind for kind, mark in marks.items() if mark in command), None)
 
     def close(self) -> None:
         """End it."""

@@ -25,7 +25,7 @@ from typing import Self
 from salescience_pipeline.settings import SettingsError
 
 _GRACE_SECONDS = 20.0
-_STANDS_BACK = 5
+_STANDS_BACK = 3
 """How far the code servers and their runs stand back: somebody waits for the gateway."""
 _SHORT_LIVES, _SHORT_SECONDS = 5, 15.0
 """A child that ends this often, each time this soon, will not come up: starting it again is no help any more."""

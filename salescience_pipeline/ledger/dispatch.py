@@ -10,7 +10,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 from collections import Counter, defaultdict, deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -31,6 +31,9 @@ MAX_ATTEMPTS = 3
 SENT_AGAIN_AFTER = dt.timedelta(seconds=60)
 """A chunk that was sent and that no run claimed is sent again; Dagster starts a run key once, however often it is asked."""
 HEARTBEAT_SECONDS = 10.0
+SMALL_TICKERS = 5
+"""Tickers up to which a chunk waits for the run of its job's other chunk: doing it takes less than starting a process."""
+_IN_FLIGHT = ("sent", "running", "cancelling")
 DEAD_AFTER = dt.timedelta(seconds=35)
 """Three missed beats and a half."""
 
@@ -98,6 +101,20 @@ def fair(
     return chosen
 
 
+def alone(waiting: Sequence[Chunk], in_flight: Collection[str]) -> list[Chunk]:
+    """``waiting`` without small chunks whose job has another one in flight, or earlier in the list.
+
+    The run of the other one goes on with them; if it dies, it is in flight no more, and they are next.
+    """
+    busy, left = set(in_flight), []
+    for chunk in waiting:
+        if chunk.job_id in busy and len(chunk.tickers) <= SMALL_TICKERS:
+            continue
+        busy.add(chunk.job_id)
+        left.append(chunk)
+    return left
+
+
 def _longest_ago(served: Mapping[str, dt.datetime]) -> list[str]:
     return sorted(served, key=lambda name: (served[name], name))
 
@@ -121,13 +138,14 @@ class Dispatch:
         now = self._clock()
         with writing(self._engine, None) as connection:
             flying = connection.execute(
-                select(RunChunk.organization_id, func.count())
-                .where(RunChunk.status.in_(("sent", "running", "cancelling")))
-                .group_by(RunChunk.organization_id)
+                select(RunChunk.organization_id, RunChunk.job_id, RunChunk.status).where(
+                    RunChunk.status.in_(_IN_FLIGHT)
+                )
             ).all()
-            in_flight = {name: count for name, count in flying}  # noqa: C416 - rows are no pairs for the type checker
-            slots = max(window - sum(in_flight.values()), 0)
-            heads = self._heads(connection, slots) if slots else []
+            busy = {row.job_id for row in flying if row.status != "cancelling"}
+            in_flight = Counter(row.organization_id for row in flying)
+            slots = max(window - len(flying), 0)
+            heads = alone(self._heads(connection, 2 * slots), busy) if slots else []
             chosen = fair(heads, in_flight, slots, each=each, served=self._served(connection)) if heads else []
             keys = [chunk.run_key for chunk in chosen]
             connection.execute(update(RunChunk).where(RunChunk.run_key.in_(keys)).values(status="sent", updated_at=now))
@@ -168,7 +186,7 @@ class Dispatch:
         """Chunks that a run should be working on, each with the run's last sign of life."""
         with looking(self._engine, None) as connection:
             query = select(RunChunk, Job.request_id, Job.user_id).join(*_job())
-            query = query.where(RunChunk.status.in_(("sent", "running", "cancelling")))
+            query = query.where(RunChunk.status.in_(_IN_FLIGHT))
             chunks = [_chunk(row) for row in connection.execute(query).mappings()]
             runs = [chunk.run_id for chunk in chunks if chunk.run_id is not None]
             rows = connection.execute(select(RunHeartbeat).where(RunHeartbeat.run_id.in_(runs))).mappings()
@@ -256,26 +274,41 @@ class Dispatch:
         job = self._jobs.view(chunk.organization_id, chunk.job_id)
         return None if job is None else (chunk, job)
 
-    def claim_next(self, done: Chunk, run_id: str) -> tuple[Chunk, JobView] | None:
-        """Another waiting chunk of the same organisation and provider for a run that is through with one.
+    def claim_next(self, done: Chunk, run_id: str, *, yielding: bool = False) -> tuple[Chunk, JobView] | None:
+        """Another waiting chunk for a run that is through with ``done``: of the same job, else of its owner and provider.
 
-        A process takes seconds to start, a small chunk less than one to do. None when nothing waits.
+        A process takes seconds to start, a small chunk less than one to do. None when nothing waits, and, for a run that
+        is ``yielding``, when another organisation waits that has no run at work: then its place is wanted.
         """
+        same_job = RunChunk.job_id == done.job_id
         like = (
             RunChunk.status == "waiting",
             RunChunk.organization_id == str(done.organization_id),
-            RunChunk.provider == done.provider,
+            same_job | (RunChunk.provider == done.provider),
         )
-        query = select(RunChunk.run_key).where(*like)
-        query = query.order_by(RunChunk.priority.desc(), RunChunk.created_at, RunChunk.run_key).limit(1)
+        query = select(RunChunk.run_key, same_job.label("same_job")).where(*like)
+        query = query.order_by(same_job.desc(), RunChunk.priority.desc(), RunChunk.created_at, RunChunk.run_key).limit(
+            1
+        )
         while True:
             with looking(self._engine, done.organization_id) as connection:
-                run_key = connection.scalar(query)
-            if run_key is None:
+                found = connection.execute(query).first()
+            if found is None or (yielding and not found.same_job and self._is_place_wanted(done.organization_id)):
                 return None
-            claimed = self.claim(run_key, run_id)
+            claimed = self.claim(found.run_key, run_id)
             if claimed is not None:
                 return claimed
+
+    def _is_place_wanted(self, organization: OrganizationId) -> bool:
+        """Whether another organisation has chunks to do and no run at work."""
+        served = select(RunChunk.organization_id).where(RunChunk.status == "running")
+        wanted = select(RunChunk.run_key).where(
+            RunChunk.status.in_(("waiting", "sent")),
+            RunChunk.organization_id != str(organization),
+            RunChunk.organization_id.not_in(served),
+        )
+        with looking(self._engine, None) as connection:
+            return connection.scalar(wanted.limit(1)) is not None
 
     def finish(self, run_key: str, run_id: str) -> bool:
         """The run is through with the chunk; False when it was taken away meanwhile."""

@@ -40,8 +40,8 @@ from salescience_pipeline.settings import SettingsError
 _log = logging.getLogger(__name__)
 BATCH_TICKERS = 5
 """Tickers after which progress is written: a client sees it move, and a killed run loses little."""
-GOES_ON_SECONDS = 10.0
-"""How long a run looks for more of its organisation's work; then its place is free for somebody else's."""
+GOES_ON_SECONDS, YIELDS_AFTER_SECONDS = 120.0, 10.0
+"""How long a run looks for more of its organisation's work, and after how long it does so only while nobody else's waits."""
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
@@ -103,14 +103,17 @@ def run_chunk(context: dg.OpExecutionContext, run_key: str, services: Services) 
         context.log.info(f"Nothing to do for {run_key}: it was cancelled, finished, or given to another run.")
         return
     failed: list[str] = []
-    ends = time.monotonic() + GOES_ON_SECONDS
+    started = time.monotonic()
     with Heartbeat(ledger, context.run_id, run_key) as heart:
         while claimed is not None:
             chunk, job = claimed
             heart.turn_to(chunk.run_key)
             failed += _traced(context, services, heart, chunk, job)
             ledger.dispatch.finish(chunk.run_key, context.run_id)
-            claimed = ledger.dispatch.claim_next(chunk, context.run_id) if time.monotonic() < ends else None
+            worked = time.monotonic() - started
+            yielding = worked > YIELDS_AFTER_SECONDS
+            over = worked > GOES_ON_SECONDS
+            claimed = None if over else ledger.dispatch.claim_next(chunk, context.run_id, yielding=yielding)
     if failed:
         raise dg.Failure(f"{len(failed)} sources failed: {'; '.join(failed[:5])}", allow_retries=False)
 

@@ -82,13 +82,16 @@ def test_000_12_a_chunk_that_no_run_claimed_is_sent_again_under_the_same_key(led
 def test_000_13_runs_write_progress_until_the_job_is_complete(ledger: Ledger) -> None:
     job = new_job()
     submit(ledger, job)
-    for number, chunk in enumerate(ledger.dispatch.pick(window=8)):
+    for number in range(2):
+        # The job's other chunk is small: it waits for the run of this one, or for its end.
+        (chunk,) = ledger.dispatch.pick(window=8)
         claimed = ledger.dispatch.claim(chunk.run_key, f"run-{number}")
         assert claimed is not None
         assert claimed[1].status is JobStatus.PROCESSING
         key = f"AAPL:{'SEC:0' if chunk.provider == 'sec' else 'Yahoo'}"
         assert ledger.jobs.settle(ACME, job.job_id, f"run-{number}", _success(key)) == 1
         assert ledger.dispatch.finish(chunk.run_key, f"run-{number}")
+    assert ledger.dispatch.pick(window=8) == []
     assert set(_statuses(ledger, job).values()) == {"success"}
     told = [(event.key, event.status) for event in ledger.jobs.events(ACME, job.job_id)]
     assert told[0] == (None, "pending")
@@ -152,6 +155,36 @@ def test_003_07_heartbeats_say_whether_the_run_is_still_wanted(ledger: Ledger) -
     assert not ledger.dispatch.beat("run", **told)  # type: ignore[arg-type]
     assert ledger.dispatch.forget_beats(older_than=dt.timedelta(minutes=1)) == 0
     assert ledger.dispatch.forget_beats(older_than=dt.timedelta()) == 1
+
+
+def test_003_36_a_run_goes_on_with_its_job_first_and_leaves_its_place_when_another_wants_it(ledger: Ledger) -> None:
+    first, second, theirs = new_job(), new_job("MSFT"), new_job()
+    for job in (first, second):
+        submit(ledger, job)
+    chunk = ledger.dispatch.pick(window=1)[0]
+    claimed = ledger.dispatch.claim(chunk.run_key, "run")
+    assert claimed is not None
+    done = claimed[0]
+    ledger.dispatch.finish(done.run_key, "run")
+    submit(ledger, theirs, OTHER)
+    # What is left of its own job comes first, and to that it is entitled.
+    sibling = ledger.dispatch.claim_next(done, "run", yielding=True)
+    assert sibling is not None
+    assert (sibling[0].job_id, {done.provider, sibling[0].provider}) == (first.job_id, {"sec", "yahoo"})
+    ledger.dispatch.finish(sibling[0].run_key, "run")
+    assert ledger.dispatch.claim_next(sibling[0], "run", yielding=True) is None
+    (wanted,) = ledger.dispatch.pick(window=1, each=4)
+    assert (wanted.organization_id, ledger.dispatch.claim(wanted.run_key, "run-2") is not None) == (OTHER, True)
+    # The other has a place of its own by now.
+    more = ledger.dispatch.claim_next(sibling[0], "run", yielding=True)
+    assert more is not None
+    assert (more[0].job_id, more[0].provider) == (second.job_id, sibling[0].provider)
+
+
+def test_001_20_a_large_chunk_waits_for_no_other_of_its_job(ledger: Ledger) -> None:
+    job = new_job(*(f"A{number}" for number in range(6)))
+    submit(ledger, job)
+    assert {chunk.provider for chunk in ledger.dispatch.pick(window=8)} == {"sec", "yahoo"}
 
 
 def test_cancel_and_retry(ledger: Ledger) -> None:

@@ -80,7 +80,8 @@ def test_000_13_a_submission_is_fetched_stored_and_answered(
     job = _job(sandbox, *tickers)
     submit(services.ledger, job)
     results = _work_off(instance, overrides)
-    assert [result.success for result in results] == [True, True]
+    # A small job is one run's, whatever the providers.
+    assert [result.success for result in results] == [True]
     view = services.ledger.jobs.view(ACME, job.job_id)
     assert view is not None
     assert view.status is JobStatus.COMPLETE, [(source.key, source.status, source.error) for source in view.sources]
@@ -137,7 +138,7 @@ def test_001_20_an_unknown_company_fails_alone_and_names_itself(
     job = _job(sandbox, ticker, "QQQQZ", n_years=1)
     submit(services.ledger, job)
     results = _work_off(instance, overrides)
-    assert [result.success for result in results] == [False, False]
+    assert [result.success for result in results] == [False]
     view = services.ledger.jobs.view(ACME, job.job_id)
     assert view is not None
     assert view.status is JobStatus.PARTIAL
