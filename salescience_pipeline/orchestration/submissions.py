@@ -23,6 +23,7 @@ WINDOW, EACH = 8, 4
 """Chunks that are with Dagster at once, and how many of them may be one organisation's: what is beyond waits in the ledger,
 where another can overtake it. Dagster runs two of an organisation at a time; two more wait beside them."""
 RUN_KEY_TAG = "salescience/run_key"
+_NOT_BEGUN = (dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.NOT_STARTED)
 _REMEMBERED = dt.timedelta(days=1)
 
 
@@ -118,7 +119,10 @@ def reap(instance: dg.DagsterInstance, ledger: "Ledger") -> int:
         run = _run_of(instance, chunk)
         if run is None:
             continue
-        if not run.is_finished and beat is not None and _is_dead(beat):
+        if chunk.status == "cancelling" and run.status in _NOT_BEGUN:
+            # It would start a process to find nothing to do, and keep a place until then.
+            instance.report_run_canceled(run, message="The job was cancelled before this run began.")
+        elif not run.is_finished and beat is not None and _is_dead(beat):
             instance.report_run_failed(run, f"The process {beat.worker_id} of this run is gone.")
         elif not run.is_finished:
             continue

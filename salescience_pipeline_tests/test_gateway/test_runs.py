@@ -187,6 +187,24 @@ def test_003_08_the_chunk_of_a_run_that_ended_is_taken_back(
     assert [item.run_key for item in again] == [str(request.run_key)[:-1] + "2"]
 
 
+def test_000_22_a_run_that_was_cancelled_while_it_waited_never_starts(
+    instance: dg.DagsterInstance, services: Services, overrides: dict[str, str]
+) -> None:
+    job = new_job()
+    submit(services.ledger, job)
+    request = _tick(instance, overrides)[0]
+    run: Any = instance.create_run_for_job(
+        submission, run_config=request.run_config, tags=dict(request.tags), status=dg.DagsterRunStatus.NOT_STARTED
+    )
+    assert services.ledger.jobs.cancel(ACME, job.job_id, actor="t", request_id="request-1")
+    assert reap(instance, services.ledger) == 0
+    stored = instance.get_run_by_id(run.run_id)
+    assert stored is not None
+    assert stored.status is dg.DagsterRunStatus.CANCELED
+    assert services.ledger.dispatch.open_chunks() == []
+    assert services.ledger.dispatch.claim(str(request.run_key), run.run_id) is None
+
+
 def test_000_12_one_run_works_off_the_small_jobs_of_its_organisation(
     instance: dg.DagsterInstance, sandbox: Sandbox, services: Services, overrides: dict[str, str]
 ) -> None:
