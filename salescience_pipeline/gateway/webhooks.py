@@ -26,7 +26,7 @@ JobEnd = Literal["job.complete", "job.partial", "job.failed", "job.cancelled"]
 class WebhookRequest(Strict):
     """An address that wants to hear of jobs."""
 
-    url: Annotated[str, StringConstraints(strict=True, min_length=10, max_length=2_000)] = Field(
+    url: Annotated[str, StringConstraints(strict=True, max_length=2_000, pattern=r"^https?://[!-~]+$")] = Field(
         description="Where messages go: https, a public host, no credentials.", examples=["https://example.com/hooks"]
     )
     events: Annotated[list[JobEnd], Field(max_length=4)] = Field([], description="Which ends it hears of; none: all.")
@@ -124,7 +124,7 @@ def create(
             allowed=networks_of(caller.state.settings.webhook_networks),
         )
     except TargetRefused as refused:
-        raise Problem(422, "webhook_refused", str(refused)) from None
+        raise Problem(403, "webhook_refused", str(refused)) from None
     try:
         row, secret = caller.state.ledger.webhooks.create(
             principal.organization_id, body.url, events=body.events, description=body.description or "",
