@@ -25,7 +25,7 @@ from salescience_pipeline.lake.tables import Where
 from salescience_pipeline.orchestration.document_assets import ASSETS, KEYS, READ, SCHEMA, SURE
 from salescience_pipeline.orchestration.failures import MAX_RETRIES_TAG, failures_table, stop_run_retries
 from salescience_pipeline.orchestration.metadata import check_metadata, markdown_table
-from salescience_pipeline.orchestration.partitions import tickers_of
+from salescience_pipeline.orchestration.partitions import keys_of, tickers_of
 from salescience_pipeline.settings import SettingsError
 
 if TYPE_CHECKING:
@@ -44,8 +44,8 @@ def run_documents(
     Raises:
         Failure: naming what has to be tried again, after everything else is stored, unless the config says to record it.
     """
-    keys = list(context.partition_keys)
     try:
+        keys = keys_of(context)
         tickers = tickers_of(keys)
         accessions = [Accession(text) for text in config.accessions or ()]
         processed = process(

@@ -11,8 +11,18 @@ from collections.abc import Sequence
 import dagster as dg
 
 from salescience_pipeline.acquisition.outcome import Acquired, Failure, summary_of
+from salescience_pipeline.orchestration.resources import MAX_RETRIES_TAG
 
-MAX_RETRIES_TAG = "dagster/max_retries"
+__all__ = [
+    "ERROR_CLASS_TAG",
+    "MAX_RETRIES_TAG",
+    "failure_of",
+    "failure_of_all",
+    "failures_table",
+    "is_worth_a_retry",
+    "stop_run_retries",
+]
+
 ERROR_CLASS_TAG = "salescience/error_class"
 _NO_USE_IN_RETRYING = frozenset({"quota_exhausted", "blocked"})
 """Retryable in principle, but not within the minutes of a run retry."""

@@ -10,7 +10,7 @@ import dagster as dg
 
 from salescience_pipeline.catalog.tables import TABLES
 from salescience_pipeline.orchestration.metadata import check_metadata, definition_metadata, markdown_table
-from salescience_pipeline.orchestration.partitions import TICKERS, tickers_of
+from salescience_pipeline.orchestration.partitions import TICKERS, keys_of, tickers_of
 from salescience_pipeline.orchestration.resources import ServicesResource
 
 KEY = "core_salescience__technical_indicators"
@@ -51,9 +51,14 @@ def build_indicator_asset() -> dg.AssetsDefinition:
     ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
         from salescience_pipeline.acquisition.indicators import compute_indicators  # noqa: PLC0415 - only a run needs it
         from salescience_pipeline.lake.tables import Where  # noqa: PLC0415
+        from salescience_pipeline.orchestration.running import REFUSED, refuse  # noqa: PLC0415
 
-        opened, tickers = services.get(), tickers_of(list(context.partition_keys))
-        computed = compute_indicators(opened, tickers, run_id=context.run.run_id)
+        opened = services.get()
+        try:
+            tickers = tickers_of(keys_of(context))
+            computed = compute_indicators(opened, tickers, run_id=context.run.run_id)
+        except REFUSED as refused:
+            refuse(context, refused)
         context.log.info(f"{computed.rows:,} rows of {len(computed.tickers):,} tickers, {computed.commits} commits")
         differences = opened.tables.schema_differences(KEY)
         here = Where(values={"ticker": [str(ticker) for ticker in tickers]})

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import dagster as dg
 
 from salescience_pipeline.catalog.datasets import PARTITIONS_START, Cut
-from salescience_pipeline.identifiers import Ticker, parse_date, parse_tickers
+from salescience_pipeline.identifiers import InvalidIdentifier, Ticker, parse_date, parse_tickers
 
 DATES = dg.DailyPartitionsDefinition(
     start_date=PARTITIONS_START.isoformat(),
@@ -35,6 +35,28 @@ def partitions_of(cut: Cut) -> dg.PartitionsDefinition | None:
 def backfill_policy_of(cut: Cut) -> dg.BackfillPolicy | None:
     """How a backfill becomes runs: all dates in one run, so that one ranged request covers them; 25 tickers a run."""
     return {Cut.DATE: dg.BackfillPolicy.single_run(), Cut.TICKER: dg.BackfillPolicy.multi_run(25), Cut.NONE: None}[cut]
+
+
+def keys_of(context: dg.AssetExecutionContext) -> list[str]:
+    """The partition keys of a run; none when it was started without.
+
+    Raises:
+        InvalidIdentifier: for a key that is no partition (a day before the first one, a ticker that nobody follows), which
+            no later try can change.
+    """
+    if not (context.has_partition_key or context.has_partition_key_range):
+        return []
+    try:
+        return list(context.partition_keys)
+    except Exception as error:  # Dagster says it by exceptions of several kinds, one of them its own failed assertion
+        tags = context.run.tags
+        asked = tags.get("dagster/partition") or " to ".join(
+            tags.get(f"dagster/asset_partition_range_{end}", "?") for end in ("start", "end")
+        )
+        raise InvalidIdentifier(
+            f"{asked} is no partition of {context.op_def.name}: days begin with {PARTITIONS_START.isoformat()}, tickers are "
+            "those that are or were followed (`salescience watchlist add`)."
+        ) from error
 
 
 def dates_of(keys: Sequence[str]) -> tuple[dt.date, ...]:

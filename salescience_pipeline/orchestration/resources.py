@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from salescience_pipeline.settings import Settings
 
 _WORLD_KEY = "salescience/world"
+MAX_RETRIES_TAG = "dagster/max_retries"
+"""The run tag that the daemon looks at before it retries a run."""
 
 
 class WrongWorld(dg.Failure):
@@ -39,10 +41,16 @@ class ServicesResource(dg.ConfigurableResource[Any]):
 
     def setup_for_execution(self, context: dg.InitResourceContext) -> None:
         """Open everything; refuse a Dagster instance that belongs to another world."""
-        settings = self.settings()
-        if context.instance is not None:
-            refuse_other_world(context.instance, settings)
-        self._open(settings)
+        try:
+            settings = self.settings()
+            if context.instance is not None:
+                refuse_other_world(context.instance, settings)
+            self._open(settings)
+        except (ValueError, WrongWorld):
+            # What is set wrong (SettingsError, pydantic's errors) stays so: the daemon's retries of the run would only say it again.
+            if context.instance is not None and context.run is not None:
+                context.instance.add_run_tags(context.run.run_id, {MAX_RETRIES_TAG: "0"})
+            raise
 
     def teardown_after_execution(self, context: dg.InitResourceContext) -> None:  # noqa: ARG002 - Dagster's signature
         """Close connections and pools."""

@@ -25,7 +25,7 @@ from salescience_pipeline.identifiers import InvalidIdentifier, Ticker, parse_ti
 from salescience_pipeline.orchestration.check_results import results_of
 from salescience_pipeline.orchestration.failures import MAX_RETRIES_TAG, failure_of, stop_run_retries
 from salescience_pipeline.orchestration.metadata import run_metadata
-from salescience_pipeline.orchestration.partitions import dates_of, tickers_of
+from salescience_pipeline.orchestration.partitions import dates_of, keys_of, tickers_of
 from salescience_pipeline.settings import SettingsError
 
 if TYPE_CHECKING:
@@ -68,8 +68,8 @@ def run_dataset(
     Raises:
         Failure: naming what failed, after everything else is stored and marked, unless the config says to record it.
     """
-    keys = list(context.partition_keys) if context.has_partition_key or context.has_partition_key_range else []
     try:
+        keys = keys_of(context)
         selection = selection_of(dataset, config, keys, services)
         yield from _acquire(context, dataset, config, services, selection, keys)
     except REFUSED as refused:

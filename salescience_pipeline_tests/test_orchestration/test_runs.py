@@ -13,6 +13,7 @@ from salescience_pipeline.acquisition.services import Services
 from salescience_pipeline.definitions import build_defs
 from salescience_pipeline.orchestration.failures import ERROR_CLASS_TAG, MAX_RETRIES_TAG
 from salescience_pipeline.orchestration.resources import ServicesResource, WrongWorld, refuse_other_world
+from salescience_pipeline.orchestration.sensors import partition_tags
 from salescience_pipeline.settings import Settings, World
 from salescience_pipeline_tests.test_acquisition.runs import (
     NEWEST,
@@ -178,6 +179,53 @@ def test_a_day_in_the_future_is_refused(runner: Runner, sandbox: Sandbox) -> Non
     message = failure_of(runner.run(DAILY, "2026-06-16", tickers=NAMES))
     assert message == "2026-06-16 lies in the future; today is 2026-06-15."
     assert requests_seen(sandbox) == 0
+
+
+@pytest.mark.parametrize(
+    ("job", "asset", "first", "last", "sentence"),
+    [
+        (
+            DAILY,
+            None,
+            "2020-01-02",
+            None,
+            "2020-01-02 is no partition of core_tiingo__eod_prices_daily: days begin with 2024",
+        ),
+        (DAILY, None, "2020-01-02", "2020-02-03", "2020-01-02 to 2020-02-03 is no partition of"),
+        ("company_history", None, "NOPE", None, "NOPE is no partition of core_"),
+        (None, "core_salescience__technical_indicators", "NOPE", None, "NOPE is no partition of computed_indicators"),
+    ],
+)
+def test_a_key_that_can_never_be_a_partition_fails_once(
+    runner: Runner, sandbox: Sandbox, job: str | None, asset: str | None, first: str, last: str | None, sentence: str
+) -> None:
+    made = runner.defs.resolve_job_def(job) if job else runner.defs.resolve_implicit_global_asset_job_def()
+    result = made.execute_in_process(
+        instance=runner.instance,
+        asset_selection=[dg.AssetKey(asset)] if asset else None,
+        tags=partition_tags(first, last or first),
+        run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+        raise_on_error=False,
+    )
+    assert sentence in failure_of(result)
+    failed = next(event for event in result.all_events if event.is_step_failure).step_failure_data
+    assert failed.error is not None
+    assert failed.error.cls_name == "Failure"
+    assert _tags(runner, result)[MAX_RETRIES_TAG] == "0", "the daemon does not repeat it"
+    assert requests_seen(sandbox) == 0
+
+
+def test_a_setting_that_is_wrong_fails_once(instance: dg.DagsterInstance, overrides: dict[str, str]) -> None:
+    defs = build_defs(services=ServicesResource(overrides={**overrides, "world": "live", "edgar_rate": "50"}))
+    result = defs.resolve_job_def("sec_company_tickers").execute_in_process(
+        instance=instance,
+        run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+        raise_on_error=False,
+    )
+    assert not result.success
+    run = instance.get_run_by_id(result.run_id)
+    assert run is not None
+    assert run.tags[MAX_RETRIES_TAG] == "0"
 
 
 def test_today_is_not_out_yet_and_costs_nothing(runner: Runner, sandbox: Sandbox) -> None:
