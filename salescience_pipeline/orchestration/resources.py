@@ -47,7 +47,7 @@ class ServicesResource(dg.ConfigurableResource[Any]):
                 refuse_other_world(context.instance, settings)
             self._open(settings)
         except (ValueError, WrongWorld):
-            # What is set wrong (SettingsError, pydantic's errors) stays so: the daemon's retries of the run would only say it again.
+            # What is set wrong (SettingsError, pydantic's errors) stays so: a retried run would only say it again.
             if context.instance is not None and context.run is not None:
                 context.instance.add_run_tags(context.run.run_id, {MAX_RETRIES_TAG: "0"})
             raise
