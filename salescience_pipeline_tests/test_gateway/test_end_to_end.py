@@ -9,6 +9,7 @@ import contextlib
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -19,6 +20,7 @@ from typing import Any
 import httpx
 import pytest
 
+from salescience_pipeline.acquisition.services import Services
 from salescience_pipeline.cli import schedules
 from salescience_pipeline.identifiers import OrganizationId
 from salescience_pipeline.ledger import Ledger
@@ -52,7 +54,7 @@ def client(home: Path) -> Iterator[httpx.Client]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("SALESCIENCE_", "DAGSTER_"))}
     environment = kept | {
         "SALESCIENCE_HOME": str(home), "SALESCIENCE_TODAY": "2026-06-16", "SALESCIENCE_EDGAR_RATE": "300",
-        "SALESCIENCE_YAHOO_RATE": "50",
+        "SALESCIENCE_YAHOO_RATE": "50", "SALESCIENCE_LOG_FORMAT": "json",
     }  # fmt: skip
     import socket
 
@@ -174,3 +176,44 @@ def test_schedules_are_started_listed_and_stopped_through_the_running_stack(
     assert {name for name, status in states().items() if status == "running"} == {"data_quality"}
     schedules.stop(home=home)
     assert states() == shipped
+
+
+def _objects(path: Path) -> list[dict[str, Any]]:
+    """The log lines of a file that are JSON objects."""
+    lines = path.read_text(errors="replace").splitlines()
+    return [json.loads(line) for line in lines if line.startswith("{")]
+
+
+def test_003_04_one_request_id_through_every_process(client: httpx.Client, home: Path) -> None:
+    """Caller, gateway, ledger, audit, Dagster's run, its log, the request to the provider and the archive."""
+    traced, [*_, ticker] = "follow-me-through-all", _tickers(home, 14)
+    body = {"companies": [{"ticker": ticker, "yahoo": True}], **_ORG}
+    answer = client.post("/submit", json=body, headers={"X-Request-ID": traced})
+    assert answer.headers["x-request-id"] == traced
+    job_id = answer.json()["job_ids"][0]
+    assert _until(lambda: _done(client, job_id), "finished job")["status"] == "complete"
+    organization, root = OrganizationId("acme-corp"), home / "fictional"
+    with Services(Settings(home=home)) as services:
+        job = services.ledger.jobs.view(organization, job_id)
+        entries = services.ledger.audit.entries(organization)
+        answers = [row for _, row in services.archive.audit.answers() if row.request_id == traced]
+    assert job is not None
+    run_id = job.sources[0].run_id
+    assert job.request_id == traced
+    assert [entry["action"] for entry in entries if entry["request_id"] == traced] == ["job.create"]
+    # What the archive calls the request is what the provider was told: the transport writes both from one value.
+    assert {(row.provider, row.run_id) for row in answers} == {("yahoo", run_id)}
+    assert any(ticker in row.canonical_url for row in answers)
+    # Dagster's own storage.
+    with sqlite3.connect(root / "dagster" / "history" / "runs.db") as runs:
+        found = "select run_id from run_tags where key = 'salescience/request_id' and value = ?"
+        assert runs.execute(found, (traced,)).fetchall() == [(run_id,)]
+    # The gateway's log, and the run's.
+    access = [line for line in _objects(root / "run" / "gateway.log") if line.get("request_id") == traced]
+    assert [(line["method"], line["route"], line["status"]) for line in access if "route" in line] == [
+        ("POST", "/submit", 202)
+    ]
+    files = (root / "dagster" / "compute_logs").rglob("*.err")
+    told = [line for path in files for line in _objects(path) if line.get("request_id") == traced]
+    assert {line["run_id"] for line in told} == {run_id}
+    assert any(job_id in line["message"] for line in told)

@@ -134,7 +134,7 @@ def test_002_12_messages_become_tasks_and_jobs_once_and_offsets_follow(broker: B
         assert len(state.ledger.jobs.listed(_LOCAL)) == 1
 
 
-def test_002_13_poison_is_a_dead_letter_and_blocks_nothing(broker: Broker, settings: Settings) -> None:
+def test_002_13_threat_19_poison_is_a_dead_letter_and_blocks_nothing(broker: Broker, settings: Settings) -> None:
     topic = settings.kafka_topic
     poison = {
         b"\xff\xfe not json": "not JSON",

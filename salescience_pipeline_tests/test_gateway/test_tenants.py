@@ -30,7 +30,7 @@ from salescience_pipeline.lake.results import Results
 from salescience_pipeline.ledger import Ledger
 from salescience_pipeline.ledger.job_model import Content, Outcome
 from salescience_pipeline.ledger.job_rules import SourceStatus
-from salescience_pipeline.ledger.scoping import looking
+from salescience_pipeline.ledger.scoping import looking, writing
 from salescience_pipeline.ledger.service_models import PRIVATE_TABLES
 from salescience_pipeline.settings import Settings
 from salescience_pipeline_tests.test_gateway.conftest import ACME, OTHER
@@ -145,6 +145,10 @@ def _paths(path: str, ids: Mapping[str, str]) -> Iterator[tuple[str, str]]:
 
 def _nobodys(text: str) -> str:
     """An id of the same shape that nobody has."""
+    if text.isdigit():
+        return str(int(text) + 1_000)
+    if re.fullmatch(r"[0-9a-f]{16,}", text):
+        return text[:-2] + ("00" if text[-2:] != "00" else "11")
     try:
         uuid.UUID(text)
     except ValueError:
@@ -188,11 +192,24 @@ def _fill(client: httpx.Client, ledger: Ledger, settings: Settings) -> dict[str,
         time.sleep(0.02)
     query = {"name": "query-of-acme", "sql": f"select '{_SECRET}'"}
     assert client.post("/api/queries", json=query).status_code == 201
-    for path in (f"/results/{job_id}", f"/api/tasks/{task_id}", "/api/queries/query-of-acme", f"/ui/jobs/{job_id}"):
+    hook = {"url": "https://8.8.8.8/acme", "description": _SECRET}
+    webhook_id = client.post("/webhooks", json=hook).json()["webhook_id"]
+    ledger.dead_letters.bury(kind="job", origin=f"{job_id}:x", reason=_SECRET, body=_SECRET, organization=ACME)
+    with writing(ledger.engine, ACME) as connection:
+        # A number that stands nowhere else in an answer.
+        connection.execute(text("update dead_letters set id = 70001 where organization_id = 'acme'"))
+    [letter] = ledger.dead_letters.listed(ACME, limit=9)
+    for path in (
+        f"/results/{job_id}",
+        f"/api/tasks/{task_id}",
+        "/api/queries/query-of-acme",
+        f"/ui/jobs/{job_id}",
+        "/webhooks",
+    ):
         assert _SECRET in client.get(path).text, path
     return {
         "job_id": job_id, "task_id": task_id, "source": "AAPL:Yahoo", "query": "query-of-acme", "sha256": digest,
-        "organization": "acme",
+        "webhook_id": webhook_id, "letter_id": str(letter.id),
     }  # fmt: skip
 
 
@@ -224,7 +241,17 @@ def _try_everything(world: World) -> list[str]:
     """Ask for everything as the other organisation; what was found out or changed, as sentences."""
     before = _rows_of_acme(world)
     assert all(
-        before[name] for name in ("jobs", "job_sources", "tasks", "service_requests", "saved_queries", "audit_log")
+        before[name]
+        for name in (
+            "webhooks",
+            "dead_letters",
+            "jobs",
+            "job_sources",
+            "tasks",
+            "service_requests",
+            "saved_queries",
+            "audit_log",
+        )
     )
     defined = world.app.openapi()["components"]["schemas"]
     # What only reads comes first: later on the other organisation has things of its own, with acme's ids for names.

@@ -43,10 +43,9 @@ _ROWS = {
     1: "organisations apart", 2: "identifiers as paths and SQL", 3: "SSRF", 4: "header smuggling", 5: "SQL API",
     6: "secrets", 7: "Dagster's web server", 8: "decompression bombs", 9: "XML bombs", 10: "hostile HTML",
     11: "formulas in CSV", 12: "prompt injection", 13: "pickle", 14: "replay", 15: "flooding", 16: "keys at rest",
-    17: "audit tampering", 18: "breaker poisoning and clock skew", 20: "answers of providers", 21: "supply chain",
+    17: "audit tampering", 18: "breaker poisoning and clock skew", 19: "Kafka", 20: "answers of providers", 21: "supply chain",
     22: "ReDoS",
 }  # fmt: skip
-"""Row 19, Kafka, comes with the extra that brings it."""
 _HOSTILE = (
     "../../etc/passwd", "..", "a/../b", "%2e%2e%2f", "a\nb", "a\r\nSet-Cookie: x=y", "AAPL\x00", "con", "x" * 300,
     "\N{CYRILLIC CAPITAL LETTER A}APL", "AAPL|MSFT", "' OR 1=1 --", '"; drop table jobs; --', "$(id)", "{{7*7}}",
