@@ -186,11 +186,12 @@ def _text_type(  # noqa: PLR0911 - one way out per type
 ) -> tuple[BlockType, bool]:
     """The type of a piece of text, as far as it can be told without its neighbours; and whether that was clear."""
     text = block.text
-    if _SIGNATURE.match(text):
+    first = text[:1]
+    if first in "bB/" and _SIGNATURE.match(text):
         return BlockType.SIGNATURE, True
-    if _TICK_BOX.match(text):
+    if first in "[(" and _TICK_BOX.match(text):
         return BlockType.TEXT, True
-    if _BULLET.match(text) and len(text) > 2:
+    if not first.isalnum() and _BULLET.match(text) and len(text) > 2:
         return BlockType.LIST_ITEM, True
     if heading and len(text) <= _HEADING_MAX:
         return BlockType.SECTION_HEADER, True

@@ -11,6 +11,7 @@ from bisect import bisect_right
 from collections import Counter
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import NamedTuple
 
 from salescience_pipeline.documents.blocks import build_blocks
 from salescience_pipeline.documents.errors import DocumentError
@@ -38,8 +39,7 @@ class Hints:
     document_type: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """Where a fact stands."""
 
     table: Table | None
@@ -170,18 +170,19 @@ class Document:
         cell_starts: dict[int, list[int]] = {}
         found = []
         for fact in self.facts:
-            index = bisect_right(starts, fact.start) - 1
+            start = fact.start
+            index = bisect_right(starts, start) - 1
             # An inner table begins later than the outer one and may have ended: then the outer one is meant.
-            while index >= 0 and tables[index].end <= fact.start and index and tables[index - 1].end > fact.start:
+            while index >= 0 and tables[index].end <= start and index and tables[index - 1].end > start:
                 index -= 1
             place = _NOWHERE
-            if index >= 0 and fact.start < tables[index].end:
+            if index >= 0 and start < tables[index].end:
                 table = tables[index]
                 cells = cell_starts.get(index)
                 if cells is None:
                     cells = cell_starts[index] = [cell.start for cell in table.cells]
-                position = bisect_right(cells, fact.start) - 1
-                if position >= 0 and fact.start < table.cells[position].end:
+                position = bisect_right(cells, start) - 1
+                if position >= 0 and start < table.cells[position].end:
                     place = Place(table, table.cells[position])
             found.append(place)
         return found

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from salescience_pipeline.documents.contexts import read_contexts, read_units
+from salescience_pipeline.documents.contexts import Context, read_contexts, read_units
 from salescience_pipeline.documents.fact_model import Fact, FactSet, Footnote
 from salescience_pipeline.documents.inline import Element, XbrlReader
 from salescience_pipeline.documents.namespaces import XSI, Scope
@@ -114,6 +114,8 @@ class _Builder:
         self.texts = _Texts(reader.source.encoding)
         self.names: dict[bytes, tuple[str, str]] = {}
         self.formats: dict[bytes, tuple[str, Transform]] = {}
+        self.contexts: dict[bytes | None, Context] = {}
+        """Contexts by the bytes that refer to them."""
         self.scope: Scope | None = None
         self.nil_names = [f"{prefix}:nil".encode() for prefix in self.scopes.prefixes_of(frozenset({XSI})) if prefix]
         """How an attribute that says that there is no value may be spelt."""
@@ -124,9 +126,10 @@ class _Builder:
         make = self._inline_fact if self.reader.inline_prefixes else self._instance_fact
         # Taken off the list one by one, so that an element is gone when its fact is there.
         elements.reverse()
+        only = self.scopes.only
         while elements:
             element = elements.pop()
-            scope = self.scopes.at(element.start)
+            scope = only or self.scopes.at(element.start)
             if scope is not self.scope:
                 self.scope = scope
                 self.names.clear()
@@ -179,9 +182,13 @@ class _Builder:
         attributes = element.attributes
         texts = self.texts
         concept, namespace = self._name(attributes.get(b"name", b""), scope)
-        context = self.result.contexts.get(texts[attributes.get(b"contextRef")])
+        raw_context = attributes.get(b"contextRef")
+        context = self.contexts.get(raw_context)
         if context is None:
-            raise _Unusable("context", f"{concept} refers to a context that does not exist.")
+            context = self.result.contexts.get(texts[raw_context])
+            if context is None:
+                raise _Unusable("context", f"{concept} refers to a context that does not exist.")
+            self.contexts[raw_context] = context
         numeric = element.local != b"nonNumeric"
         nil = self._is_nil(attributes, scope)
         unit = None

@@ -91,6 +91,11 @@ class Scopes:
         return self._regions[bisect_right(self._starts, offset) - 1][1]
 
     @property
+    def only(self) -> Scope | None:
+        """The scope that holds everywhere; None where elements declare something of their own."""
+        return None if self._starts else self.root
+
+    @property
     def all_prefixes(self) -> set[tuple[str, str]]:
         """Every (prefix, URI) declared anywhere."""
         return {

@@ -117,7 +117,7 @@ class Scanner(Flow):
             size = min(size * 2, _WINDOW) if position == stop else _SMALL_WINDOW
         return position
 
-    def _window(self, position: int, end: int) -> int:  # noqa: C901, PLR0912 - the hot path, calls are what costs
+    def _window(self, position: int, end: int) -> int:  # noqa: C901, PLR0912, PLR0915 - the hot path, calls cost
         """Read a window; returns where to go on, which is further away when something hidden reaches out of it.
 
         The hot path: one dictionary look-up per tag, one branch per kind of tag.
@@ -167,8 +167,13 @@ class Scanner(Flow):
                 self._close_block(tag, start, position - len(text))
             elif op:
                 self._structure(op, tag, start, position - len(text))
-            if text:
-                self._text(text, position - len(text))
+            if text and not self.style.hidden:
+                if self.cell is not None:
+                    self.cell.append(text)
+                elif self.runs:
+                    self.runs.append((text, self.style))
+                else:
+                    self._text(text, position - len(text))
         return position
 
     def _hidden_end(self, name: bytes, piece: bytes, start: int) -> int:
