@@ -183,12 +183,10 @@ class _Builder:
         texts = self.texts
         concept, namespace = self._name(attributes.get(b"name", b""), scope)
         raw_context = attributes.get(b"contextRef")
-        context = self.contexts.get(raw_context)
+        context = self.contexts.get(raw_context) or self.result.contexts.get(texts[raw_context])
         if context is None:
-            context = self.result.contexts.get(texts[raw_context])
-            if context is None:
-                raise _Unusable("context", f"{concept} refers to a context that does not exist.")
-            self.contexts[raw_context] = context
+            raise _Unusable("context", f"{concept} refers to a context that does not exist.")
+        self.contexts[raw_context] = context
         numeric = element.local != b"nonNumeric"
         nil = self._is_nil(attributes, scope)
         unit = None
