@@ -22,11 +22,11 @@ def results_of(
     """The results for one run; results that are yielded before a failure are kept."""
     for position, (key, table_name) in enumerate(dataset.outputs.items()):
         differences = services.tables.schema_differences(table_name)
-        yield _result(key, SCHEMA, passed=not differences, differences="; ".join(differences) or "none")
+        yield check_result(key, SCHEMA, passed=not differences, differences="; ".join(differences) or "none")
         totals = acquired.tables.get(table_name)
         duplicates = services.tables.duplicate_keys(table_name) if totals is not None and totals.commits else []
         shown = "; ".join(str(duplicate) for duplicate in duplicates[:5])
-        yield _result(
+        yield check_result(
             key, KEYS, passed=not duplicates, rows=totals.rows if totals else 0, columns=", ".join(TABLES[table_name].key),
             duplicates=shown or "none",
         )  # fmt: skip
@@ -36,7 +36,7 @@ def results_of(
             yield _fresh_result(key, dataset, acquired, services, selection)
 
 
-def _result(
+def check_result(
     key: str,
     name: str,
     *,
@@ -44,6 +44,7 @@ def _result(
     severity: dg.AssetCheckSeverity = dg.AssetCheckSeverity.ERROR,
     **figures: object,
 ) -> dg.AssetCheckResult:
+    """The verdict of a check, with the figures behind it as metadata."""
     return dg.AssetCheckResult(
         asset_key=key, check_name=name, passed=passed, severity=severity, metadata=check_metadata(figures)
     )
@@ -51,7 +52,7 @@ def _result(
 
 def _plan_result(key: str, acquired: Acquired) -> dg.AssetCheckResult:
     ended = acquired.sent - acquired.retries + acquired.from_archive
-    return _result(
+    return check_result(
         key, PLAN,
         passed=ended <= acquired.planned and len(acquired.plan.requests) <= max(acquired.plan.minimum, 0),
         severity=dg.AssetCheckSeverity.WARN,
@@ -63,7 +64,7 @@ def _plan_result(key: str, acquired: Acquired) -> dg.AssetCheckResult:
 def _complete_result(key: str, acquired: Acquired) -> dg.AssetCheckResult:
     open_states = [state for state in acquired.states if not Status(state.status).is_settled]
     unknown = [state.subject for state in acquired.states if state.status == Status.NOT_FOUND]
-    return _result(
+    return check_result(
         key, COMPLETE,
         passed=not open_states and not acquired.failures,
         severity=dg.AssetCheckSeverity.ERROR if acquired.failures else dg.AssetCheckSeverity.WARN,
@@ -85,7 +86,7 @@ def _fresh_result(
         found = max((day for day in complete if day is not None), default=None)
         asked = any(state.status not in (Status.EMPTY, Status.NOT_FOUND) for state in acquired.states)
         passed = not asked or (found is not None and found >= _session_at_or_before(wanted, services, dataset))
-        return _result(
+        return check_result(
             key,
             FRESH,
             passed=passed,
@@ -96,7 +97,7 @@ def _fresh_result(
     checked = services.oldest_check(dataset.name, selection.tickers)
     limit = dataset.refresh_after or dt.timedelta(days=5)
     passed = checked is None or services.now() - checked <= limit + dt.timedelta(hours=4)
-    return _result(
+    return check_result(
         key, FRESH, passed=passed, severity=dg.AssetCheckSeverity.WARN, oldest_check=checked or "none", limit=str(limit)
     )
 

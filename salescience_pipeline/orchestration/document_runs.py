@@ -22,9 +22,10 @@ from salescience_pipeline.acquisition.services import SelectionError, Services
 from salescience_pipeline.catalog.tables import TABLES
 from salescience_pipeline.identifiers import Accession, InvalidIdentifier, Ticker
 from salescience_pipeline.lake.tables import Where
+from salescience_pipeline.orchestration.check_results import check_result
 from salescience_pipeline.orchestration.document_assets import ASSETS, KEYS, READ, SCHEMA, SURE
 from salescience_pipeline.orchestration.failures import MAX_RETRIES_TAG, failures_table, stop_run_retries
-from salescience_pipeline.orchestration.metadata import check_metadata, markdown_table
+from salescience_pipeline.orchestration.metadata import markdown_table
 from salescience_pipeline.orchestration.partitions import keys_of, tickers_of
 from salescience_pipeline.settings import SettingsError
 
@@ -103,7 +104,7 @@ def _checks(services: Services, processed: Processed, tickers: Sequence[Ticker])
     names = "; ".join(
         f"{row['accession']} {row['filename']}: {row['error_name']}, {row['reason']}" for row in failed[:20]
     )
-    yield _result(
+    yield check_result(
         DOCUMENTS, READ, passed=not failed and rows.num_rows == processed.stored,
         severity=dg.AssetCheckSeverity.ERROR if processed.failures else dg.AssetCheckSeverity.WARN,
         stored=processed.stored, listed=rows.num_rows, read_now=processed.read, refused=len(failed),
@@ -113,32 +114,19 @@ def _checks(services: Services, processed: Processed, tickers: Sequence[Ticker])
     shown = "; ".join(
         f"{row['accession']} ({row['form']}): {row['lowest_confidence']}" for row in doubtful.to_pylist()[:20]
     )
-    yield _result(
+    yield check_result(
         DOCUMENTS, SURE, passed=doubtful.num_rows == 0, severity=dg.AssetCheckSeverity.WARN,
         doubtful=doubtful.num_rows, documents=shown or "none",
     )  # fmt: skip
     for key in ASSETS:
         differences = services.tables.schema_differences(key)
-        yield _result(key, SCHEMA, passed=not differences, differences="; ".join(differences) or "none")
+        yield check_result(key, SCHEMA, passed=not differences, differences="; ".join(differences) or "none")
         totals = processed.tables.get(key)
         duplicates = services.tables.duplicate_keys(key) if totals is not None and totals.commits else []
-        yield _result(
+        yield check_result(
             key, KEYS, passed=not duplicates, columns=", ".join(TABLES[key].key),
             duplicates="; ".join(str(duplicate) for duplicate in duplicates[:5]) or "none",
         )  # fmt: skip
-
-
-def _result(
-    key: str,
-    name: str,
-    *,
-    passed: bool,
-    severity: dg.AssetCheckSeverity = dg.AssetCheckSeverity.ERROR,
-    **figures: object,
-) -> dg.AssetCheckResult:
-    return dg.AssetCheckResult(
-        asset_key=key, check_name=name, passed=passed, severity=severity, metadata=check_metadata(figures)
-    )
 
 
 def _metadata(
