@@ -98,7 +98,8 @@ class LocalMasterKeys:
     def from_file(cls, path: Path) -> Self:
         """The key in ``path``, which is made, readable by its owner alone, when it is not there."""
         if not path.exists():
-            _create(path, base64.b64encode(secrets.token_bytes(_KEY)))
+            with suppress(FileExistsError):  # of several processes one makes it
+                _create(path, base64.b64encode(secrets.token_bytes(_KEY)))
         return cls.parse(path.read_text("ascii").strip())
 
     def wrap(self, key: bytes, context: str) -> tuple[str, bytes]:
