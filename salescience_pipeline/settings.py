@@ -182,6 +182,12 @@ class Settings(BaseSettings):
     gateway_origins: list[str] = Field(
         default=[], description="JSON list of web origins whose pages may call the gateway (CORS); `*` is refused."
     )
+    requests_per_minute: int = Field(
+        60_000,
+        ge=1,
+        description="Requests that an organisation may make to the gateways in a minute, all of them together, where it has "
+        "no limit of its own (`salescience keys limits`).",
+    )
     upstreams: dict[str, str] = Field(
         default={},
         description="JSON object of the services behind the gateway: writer, research and backend, with their URLs.",

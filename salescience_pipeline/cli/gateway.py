@@ -139,6 +139,29 @@ def list_keys(
         show_rows(f"{len(rows)} keys", columns, shown)
 
 
+@keys.command("limits")
+def set_limits(
+    org: Organization,
+    requests: Annotated[int | None, typer.Option(help="Requests in a minute; 0: as the settings say.", min=0)] = None,
+    open_jobs: Annotated[int | None, typer.Option(help="Jobs that may be open at once.", min=0)] = None,
+    live: Live = False,
+    corpus: Corpus = None,
+    home: Home = None,
+) -> None:
+    """Set what an organisation may do at once; gateways know within two seconds."""
+    from salescience_pipeline.identifiers import OrganizationId  # noqa: PLC0415
+    from salescience_pipeline.ledger.ledger import Ledger  # noqa: PLC0415
+
+    organization = OrganizationId(org)
+    with Ledger.of(settings_for(live=live, corpus=corpus, home=home)) as ledger:
+        ledger.organizations.ensure(organization)
+        if requests is not None:
+            ledger.organizations.limit_requests(organization, requests or None)
+        if open_jobs is not None:
+            ledger.organizations.limit_open_jobs(organization, open_jobs)
+    out.print(f"{organization}: set.")
+
+
 @keys.command("revoke")
 def revoke_key(
     key_id: Annotated[str, typer.Argument(help="The key's id, from `keys list`.")],

@@ -161,6 +161,7 @@ def _viewer(request: Request) -> Caller:
     principal = state.principal_of(key) if 0 < len(key) <= 200 else None
     if principal is None:
         raise Problem(401, "key_invalid", "The API key does not work.")
+    state.rates.take(principal.organization_id, principal.requests_per_minute)
     return Caller(state, principal, str(request.state.request_id))
 
 

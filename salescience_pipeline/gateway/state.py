@@ -17,6 +17,7 @@ from starlette.concurrency import run_in_threadpool
 
 from salescience_pipeline.gateway.observing import HttpFigures
 from salescience_pipeline.gateway.problems import Problem
+from salescience_pipeline.gateway.rates import Rates
 from salescience_pipeline.identifiers import InvalidIdentifier, OrganizationId
 from salescience_pipeline.ledger.group_commit import GroupCommit
 from salescience_pipeline.ledger.ledger import Ledger
@@ -58,6 +59,7 @@ class State:
         self.settings = settings
         self.needs_key = settings.gateway_auth == "api_key" or (settings.gateway_auth == "auto" and settings.is_live)
         self.figures = HttpFigures()
+        self.rates = Rates(lambda: self.ledger.request_limits, settings.requests_per_minute)
         self._lock = threading.Lock()
         self._principals: dict[str, tuple[float, Principal]] = {}
         self._known: set[str] = set()
@@ -244,11 +246,18 @@ def _key_of(request: Request) -> str | None:
 
 
 async def caller_now(request: Request) -> Caller:
-    """As :func:`caller_of`, in a thread only where the database has to be asked."""
-    key = _key_of(request)
-    if key is None or state_of(request).remembers(key):
-        return caller_of(request)
-    return await run_in_threadpool(caller_of, request)
+    """As :func:`caller_of`, in a thread only where the database has to be asked; counts the request.
+
+    Raises:
+        Problem: as :func:`caller_of`, and 429 when the organisation made as many requests in this minute as it may.
+    """
+    key, state = _key_of(request), state_of(request)
+    known = key is None or state.remembers(key)
+    caller = caller_of(request) if known else await run_in_threadpool(caller_of, request)
+    if caller.principal is not None and not state.rates.spend(caller.principal.organization_id):
+        owner = caller.principal
+        await run_in_threadpool(state.rates.take, owner.organization_id, owner.requests_per_minute)
+    return caller
 
 
 Calling = Annotated[Caller, Depends(caller_now)]

@@ -27,6 +27,7 @@ from salescience_pipeline.ledger.migrate import upgrade
 from salescience_pipeline.ledger.models import ProviderGate
 from salescience_pipeline.ledger.monitoring import Monitoring
 from salescience_pipeline.ledger.organizations import Organizations
+from salescience_pipeline.ledger.request_limits import RequestLimits
 from salescience_pipeline.ledger.saved_queries import SavedQueries
 from salescience_pipeline.ledger.sealing import attach
 from salescience_pipeline.ledger.shredding import Sealed
@@ -73,6 +74,7 @@ class Ledger:
         self.queries = SavedQueries(engine)
         self.monitoring = Monitoring(engine)
         self.tasks = Tasks(engine)
+        self.request_limits = RequestLimits(engine)
         self.sealed = Sealed(engine)
         self.webhooks = Webhooks(engine, clock=utc_now)
         self.dead_letters = DeadLetters(engine, clock=utc_now)

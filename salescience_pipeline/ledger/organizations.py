@@ -50,6 +50,8 @@ class Principal:
     key_id: str
     scopes: frozenset[str]
     max_open_jobs: int = MAX_OPEN_JOBS
+    requests_per_minute: int | None = None
+    """None: as many as the settings say."""
 
     def may(self, scope: str) -> bool:
         """Whether ``scope`` is granted."""
@@ -104,6 +106,13 @@ class Organizations:
         with writing(self._engine, organization) as connection:
             connection.execute(
                 update(Organization).where(Organization.id == str(organization)).values(max_open_jobs=limit)
+            )
+
+    def limit_requests(self, organization: OrganizationId, limit: int | None) -> None:
+        """Set how many requests the organisation may make in a minute; None: as many as the settings say."""
+        with writing(self._engine, organization) as connection:
+            connection.execute(
+                update(Organization).where(Organization.id == str(organization)).values(requests_per_minute=limit)
             )
 
     def create_key(
@@ -165,7 +174,7 @@ class Organizations:
         """Whose key it is, or None for one that is unknown, revoked, expired, or of a disabled organisation."""
         digest, now = digest_of(key), self._clock()
         query = (
-            select(ApiKey, Organization.disabled_at, Organization.max_open_jobs)
+            select(ApiKey, Organization.disabled_at, Organization.max_open_jobs, Organization.requests_per_minute)
             .join(Organization, Organization.id == ApiKey.organization_id)
             .where(ApiKey.sha256 == digest)
         )
@@ -181,8 +190,9 @@ class Organizations:
         if row["last_used_at"] is None or now - row["last_used_at"] > dt.timedelta(minutes=1):
             self._touch(row["key_id"], now)
         return Principal(
-            OrganizationId(row["organization_id"]), row["key_id"], frozenset(row["scopes"]), row["max_open_jobs"]
-        )
+            OrganizationId(row["organization_id"]), row["key_id"], frozenset(row["scopes"]), row["max_open_jobs"],
+            row["requests_per_minute"],
+        )  # fmt: skip
 
     def _touch(self, key_id: str, now: dt.datetime) -> None:
         with writing(self._engine, None) as connection:

@@ -28,7 +28,7 @@ from salescience_pipeline.ledger.sealing import SealedJson, SealedText
 
 PRIVATE_TABLES = (
     "api_keys", "jobs", "job_sources", "job_events", "run_chunks", "idempotency_keys", "tasks", "service_requests",
-    "audit_log", "webhooks", "webhook_deliveries", "webhook_attempts", "dead_letters", "saved_queries",
+    "audit_log", "webhooks", "webhook_deliveries", "webhook_attempts", "dead_letters", "saved_queries", "request_windows",
 )  # fmt: skip
 """Tables whose rows only their own organisation may see; ``organizations`` is guarded by its id."""
 
@@ -43,6 +43,7 @@ class Organization(Base):
     created_at: Mapped[dt.datetime] = mapped_column(UtcDateTime)
     disabled_at: Mapped[dt.datetime | None] = mapped_column(UtcDateTime)
     max_open_jobs: Mapped[int] = mapped_column(Integer)
+    requests_per_minute: Mapped[int | None] = mapped_column(Integer)
 
 
 class ApiKey(Base):
@@ -351,3 +352,13 @@ class SavedQuery(Base):
     description: Mapped[str] = mapped_column(SealedText("saved_queries.description", 500))
     created_by: Mapped[str] = mapped_column(String(127))
     created_at: Mapped[dt.datetime] = mapped_column(UtcDateTime)
+
+
+class RequestWindow(Base):
+    """The requests that gateways have taken for an organisation, and in which minute since the epoch."""
+
+    __tablename__ = "request_windows"
+
+    organization_id: Mapped[str] = mapped_column(String(63), primary_key=True)
+    minute: Mapped[int] = mapped_column(Integer)
+    taken: Mapped[int] = mapped_column(Integer)

@@ -207,7 +207,7 @@ def test_003_34_every_text_of_an_organisations_own_is_sealed() -> None:
         "id", "seq", "kind", "status", "priority", "position", "provider", "ticker", "tickers", "ordinal", "attempt",
         "attempts", "content_sha256", "content_type", "size", "error_class", "sha256", "prefix", "scopes", "body_sha256",
         "hash", "prev_hash", "actor", "action", "target", "created_by", "service_name", "event", "events", "milliseconds",
-        "status_code", "disabled_reason", "origin", "reason",
+        "status_code", "disabled_reason", "origin", "reason", "minute", "taken",
         # A label for people; a source's key (AAPL:SEC:0) or the caller's own Idempotency-Key; ids only; sealed by audit_log.
         "name", "key", "answer", "detail",
     }  # fmt: skip
