@@ -21,6 +21,7 @@ import httpx
 import pytest
 
 from salescience_pipeline.acquisition.services import Services
+from salescience_pipeline.catalog.tables import TABLES
 from salescience_pipeline.cli import schedules
 from salescience_pipeline.identifiers import OrganizationId
 from salescience_pipeline.ledger import Ledger
@@ -136,12 +137,23 @@ def test_003_08_a_killed_workers_job_completes_on_its_own(client: httpx.Client, 
             beats = [beat for chunk, beat in ledger.dispatch.open_chunks() if beat and chunk.job_id == job_id]
             return int(beats[0].worker_id.rpartition(":")[2]) if beats else None
 
-        os.kill(_until(worker, "run at work"), signal.SIGKILL)
+        pid = _until(worker, "run at work")
+        (beat,) = [beat for chunk, beat in ledger.dispatch.open_chunks() if beat and chunk.job_id == job_id]
+        assert (beat.status, beat.memory_usage > 50_000_000) == ("running", True)
+        os.kill(pid, signal.SIGKILL)
         assert _done(client, job_id) is None
         httpx.delete(f"{_sandbox(home)}/_sandbox/faults")
         status = _until(lambda: _done(client, job_id), "finished job")
         view = ledger.jobs.view(OrganizationId("acme-corp"), job_id)
+        events = ledger.jobs.events(OrganizationId("acme-corp"), job_id)
     assert view is not None
+    # Nothing was written twice: each source succeeded once, and no row of the lake stands there two times.
+    told = [event.key for event in events if event.status == "success"]
+    assert sorted(told) == sorted(set(told))
+    with Services(Settings(home=home)) as services:
+        for name in ("core_sec__filings", "core_sec__documents"):
+            rows = services.tables.read(name, columns=list(TABLES[name].key))
+            assert rows.num_rows == rows.group_by(rows.column_names).aggregate([]).num_rows > 0
     assert max(source.attempt for source in view.sources) == 2
     assert status["status"] == "complete", status
     assert list(status["sources"].values()) == ["success"] * len(tickers)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import uuid
 from collections.abc import Iterator
 from typing import Any
@@ -15,9 +16,11 @@ from salescience_pipeline.acquisition.submissions import is_fresh
 from salescience_pipeline.gateway.planning import Company, job_sources
 from salescience_pipeline.identifiers import Cik, Ticker
 from salescience_pipeline.lake.results import Results
+from salescience_pipeline.ledger.dispatch import HEARTBEAT_SECONDS, Beat
 from salescience_pipeline.ledger.job_model import NewJob, PlannedSource
 from salescience_pipeline.ledger.job_rules import JobStatus
 from salescience_pipeline.orchestration.resources import ServicesResource
+from salescience_pipeline.orchestration.submission_runs import Heartbeat
 from salescience_pipeline.orchestration.submissions import RUN_KEY_TAG, reap, submission, submissions
 from salescience_pipeline_tests.test_gateway.conftest import ACME, OTHER, new_job, submit
 
@@ -185,6 +188,31 @@ def test_003_08_the_chunk_of_a_run_that_ended_is_taken_back(
     assert stored.status is dg.DagsterRunStatus.FAILURE
     again = _tick(instance, overrides)
     assert [item.run_key for item in again] == [str(request.run_key)[:-1] + "2"]
+
+
+def test_003_07_a_run_says_that_it_lives_and_hears_when_it_is_not_wanted(services: Services) -> None:
+    job = new_job()
+    submit(services.ledger, job)
+    (chunk,) = services.ledger.dispatch.pick(window=1)
+    services.ledger.dispatch.claim(chunk.run_key, "run-1")
+
+    def beat() -> Beat:
+        ((_, found),) = services.ledger.dispatch.open_chunks()
+        assert found is not None
+        return found
+
+    assert HEARTBEAT_SECONDS == 10.0
+    with Heartbeat(services.ledger, "run-1", chunk.run_key, every=0.02) as heart:
+        first = beat()
+        assert first.worker_id.endswith(f":{os.getpid()}")
+        assert first.memory_usage > 1_000_000
+        heart.done = 3
+        while beat().jobs_processed != 3:
+            assert heart.wanted
+        assert beat().at > first.at
+        services.ledger.jobs.cancel(ACME, job.job_id, actor="t", request_id="request-1")
+        while heart.wanted:
+            assert beat().status == "running"
 
 
 def test_000_22_a_run_that_was_cancelled_while_it_waited_never_starts(
