@@ -22,6 +22,7 @@ from salescience_pipeline.cli.console import (
     show_rows,
 )
 from salescience_pipeline.identifiers import Ticker, parse_tickers
+from salescience_pipeline.settings import SettingsError
 
 Datasets = Annotated[list[str] | None, typer.Argument(help="Datasets; all by default.", metavar="[DATASET]...")]
 TickerOption = Annotated[
@@ -42,6 +43,16 @@ def plan(
     last: Annotated[str | None, typer.Option("--to", help="Last day, YYYY-MM-DD.")] = None,
     n_years: Annotated[int, typer.Option(help="Years of filings to look back.", min=1, max=30)] = 2,
     force: Annotated[bool, typer.Option("--force", help="As if nothing were stored yet.")] = False,
+    watchlist: Annotated[
+        int | None,
+        typer.Option(
+            help="What if so many tickers were followed: a day of all jobs beside what the plans allow.", min=1
+        ),
+    ] = None,
+    active: Annotated[int | None, typer.Option(help="With --watchlist: so many of them active.", min=0)] = None,
+    freq: Annotated[
+        str | None, typer.Option(help="With --watchlist: how often quotes and market news are read, e.g. 15m.")
+    ] = None,
     as_json: AsJson = False,
     live: Live = False,
     corpus: Corpus = None,
@@ -49,8 +60,18 @@ def plan(
 ) -> None:
     """Show what a run would request: how many requests, from whom, how long at the limit, and what needs none.
 
-    Nothing is sent and nothing is written.
+    Nothing is sent and nothing is written. With --watchlist it shows what a trading day of all jobs would need instead.
+
+    Example: salescience plan --watchlist 1500 --freq 15m
     """
+    if watchlist is not None:
+        from salescience_pipeline.cli.capacity import show_capacity  # noqa: PLC0415
+
+        settings = settings_for(live=live, corpus=corpus, home=home)
+        show_capacity(settings, watchlist=watchlist, active=active, freq=freq, day=None, as_json=as_json)
+        return
+    if active is not None or freq is not None:
+        raise SettingsError("--active and --freq belong to --watchlist.")
     from salescience_pipeline.acquisition.acquire import dataset_named  # noqa: PLC0415
     from salescience_pipeline.acquisition.acquire import plan as make_plan  # noqa: PLC0415
     from salescience_pipeline.acquisition.backfill import days_between  # noqa: PLC0415
