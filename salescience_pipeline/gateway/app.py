@@ -94,6 +94,9 @@ def create_app(settings: Settings) -> FastAPI:
         description=settings.provenance_note or "",
         lifespan=life,
         responses=_RESPONSES,
+        # /docs is a page of ours; the usual ones take their scripts from a host of somebody else.
+        docs_url=None,
+        redoc_url=None,
     )
     app.state.gateway = state
     app.state.monitor = monitor

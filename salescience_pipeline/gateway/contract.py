@@ -14,6 +14,7 @@ from typing import Any
 from fastapi import FastAPI
 
 from salescience_pipeline.catalog.jobs import JOBS, Job
+from salescience_pipeline.gateway.models import ORGANIZATION_PATTERN
 
 OPEN = frozenset({"/", "/health", "/health/ready", "/health/status", "/health/status/{service}"})
 """Routes that answer everybody; they hold nothing of any organisation."""
@@ -53,6 +54,8 @@ def install(
                 for operation in operations.values():
                     for parameter in operation.get("parameters", ()):
                         _say_no_null(parameter["schema"])
+                        if parameter["name"] == "organization_id":
+                            parameter["schema"]["pattern"] = ORGANIZATION_PATTERN
                     _secure(path, operation, needs_key=needs_key)
                     if "{path}" in path:
                         operation["parameters"] = [*operation.get("parameters", ()), _path_parameter()]

@@ -16,7 +16,7 @@ from fastapi import APIRouter, Header, Query, Response
 from fastapi.responses import StreamingResponse
 from starlette.concurrency import run_in_threadpool
 
-from salescience_pipeline.gateway.models import ORGANIZATION_PATTERN, JobList, JobStatusResponse
+from salescience_pipeline.gateway.models import JobList, JobStatusResponse
 from salescience_pipeline.gateway.problems import Problem, not_found
 from salescience_pipeline.gateway.state import Caller, Calling
 from salescience_pipeline.identifiers import OrganizationId
@@ -28,7 +28,6 @@ Organization = Annotated[
     Query(
         max_length=200,
         description="Whose job it is; compulsory where no API key says it.",
-        json_schema_extra={"pattern": ORGANIZATION_PATTERN},
     ),
 ]
 _ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)

@@ -61,8 +61,8 @@ CikWords = Annotated[Words, Field(json_schema_extra={"pattern": CIK_PATTERN, "ma
 ShortWords = Annotated[
     str, StringConstraints(strict=True, min_length=1, max_length=127), AfterValidator(_writable), _PRINTED
 ]
-Whole = Annotated[StrictInt, BeforeValidator(_whole)]
-"""An integer; ``2.0`` is one in JSON, ``"2"`` and ``true`` are none."""
+WHOLE = BeforeValidator(_whole)
+"""Behind the bounds of a strict integer: ``2.0`` is one in JSON, ``"2"`` and ``true`` are none."""
 Form = Annotated[
     str,
     StringConstraints(strict=True, max_length=20),
@@ -114,7 +114,7 @@ class SubmitJobsRequest(Strict):
     """A submission."""
 
     companies: Annotated[list[CompanyRequest], Field(min_length=1, max_length=MAX_COMPANIES)]
-    n_years: Annotated[Whole, Field(ge=1, le=MAX_YEARS)] = 1
+    n_years: Annotated[StrictInt, Field(ge=1, le=MAX_YEARS), WHOLE] = 1
     form_type: Form = "10-K"
     organization_id: OrganizationWords = Field(examples=["acme-corp"])
     user_id: ShortWords | None = None

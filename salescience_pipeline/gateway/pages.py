@@ -25,7 +25,7 @@ from markupsafe import Markup, escape
 from starlette.routing import Match
 from starlette.types import Scope
 
-from salescience_pipeline.gateway import page_chart, page_data, page_filings, results
+from salescience_pipeline.gateway import page_chart, page_data, page_filings, page_reference, results
 from salescience_pipeline.gateway.problems import Problem, not_found
 from salescience_pipeline.gateway.state import Caller, caller_of, state_of
 from salescience_pipeline.identifiers import Accession, Cik, InvalidIdentifier
@@ -88,6 +88,15 @@ def _marked_words(text: object, wanted: str) -> Markup:
     return parts + escape(shown[at:])
 
 
+def _ticked(text: str) -> Markup:
+    """``text`` with what stands between backticks as code, escaped piece by piece."""
+    parts = text.split("`")
+    return Markup("").join(
+        Markup("<code>{}</code>").format(part) if at % 2 and at < len(parts) - 1 else escape(part)
+        for at, part in enumerate(parts)
+    )
+
+
 def _number(value: float | None) -> str:
     """A figure for people: thousands apart, large ones in millions or billions."""
     if value is None:
@@ -127,7 +136,7 @@ def _templates() -> jinja2.Environment:
         lstrip_blocks=True,
     )
     made.filters.update(
-        marked=_marked, words=_marked_words, number=_number, moment=_moment, millions=_millions,
+        marked=_marked, words=_marked_words, number=_number, moment=_moment, millions=_millions, ticks=_ticked,
         path=lambda text: quote(str(text), safe=""),
     )  # fmt: skip
     return made
@@ -187,6 +196,16 @@ def static(request: Request) -> Response:
     """The one style sheet and the one script."""
     media, text = _STATIC[request.url.path.rpartition("/")[2]]
     return Response(text, media_type=f"{media}; charset=utf-8", headers={"Cache-Control": "max-age=300"})
+
+
+@router.get("/docs")
+def reference(request: Request) -> Response:
+    """Every operation of the API; who may not look at anything may read this."""
+    document = request.app.openapi()
+    return _answer(
+        request, "reference.html", document=document, groups=page_reference.groups(document),
+        needs_key=state_of(request).needs_key, origin=str(request.base_url).rstrip("/"),
+    )  # fmt: skip
 
 
 @router.get("/")

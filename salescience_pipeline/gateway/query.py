@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import APIRouter, FastAPI, Path, Query, Request, Response
 
-from salescience_pipeline.gateway.models import ORGANIZATION_PATTERN
 from salescience_pipeline.gateway.negotiation import FORMATS, format_of
 from salescience_pipeline.gateway.problems import Problem, not_found
 from salescience_pipeline.gateway.query_models import (
@@ -61,7 +60,6 @@ Organization = Annotated[
     Query(
         max_length=200,
         description="Whose they are; the key's own by default.",
-        json_schema_extra={"pattern": ORGANIZATION_PATTERN},
     ),
 ]
 Name = Annotated[str, Path(pattern=NAME, description="The question's name.")]

@@ -17,7 +17,7 @@ from pydantic import (
     model_validator,
 )
 
-from salescience_pipeline.gateway.models import OrganizationWords, Strict, Whole
+from salescience_pipeline.gateway.models import WHOLE, OrganizationWords, Strict
 
 MAX_ROWS, DEFAULT_ROWS = 10_000, 1_000
 NAME = r"^[a-z0-9][a-z0-9_\-]{0,62}$"
@@ -51,7 +51,7 @@ class QueryRequest(Strict):
     parameters: Annotated[list[Parameter], Field(max_length=100)] = Field(
         default=[], description="Values of the question marks, in order."
     )
-    limit: Annotated[Whole, Field(ge=1, le=MAX_ROWS)] = DEFAULT_ROWS
+    limit: Annotated[StrictInt, Field(ge=1, le=MAX_ROWS), WHOLE] = DEFAULT_ROWS
     cursor: Annotated[str, StringConstraints(strict=True, max_length=200)] | None = None
     format: Literal["json", "ndjson", "csv", "parquet", "arrow"] | None = Field(
         None, description="The form of the rows; without it, what `Accept` prefers."

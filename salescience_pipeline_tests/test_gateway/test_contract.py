@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -18,6 +19,7 @@ from typing import Any
 
 import httpx
 import pytest
+from lxml import html
 
 from salescience_pipeline.catalog.jobs import JOBS
 from salescience_pipeline.gateway.triggers import route_of
@@ -143,7 +145,18 @@ def test_002_20_the_document_lists_every_path_of_the_five_sources(world: World) 
     }  # fmt: skip
     for path in ("/api/enrich", "/api/publish"):
         assert set(paths[path]) == {"get", "post", "put", "delete", "patch"}
-    assert world.client.get("/docs").status_code == 200
+    page = html.fromstring(world.client.get("/docs").text)
+    shown = {" ".join(heading.text_content().split()) for heading in page.xpath("//h3")}
+    assert shown == {f"{method.upper()} {path}" for path, operations in paths.items() for method in operations}
+    # Nothing of it comes from elsewhere.
+    assert all(link.startswith("/") for link in page.xpath("//@src | //link/@href"))
+
+
+def test_002_20_bounds_are_told_in_words_that_every_reader_knows(world: World) -> None:
+    document = world.client.get("/openapi.json").text
+    assert not re.findall(r'"(?:ge|le|gt|lt|min_length|max_length)":[0-9]', document)
+    page = html.fromstring(world.client.get("/docs").text)
+    assert "integer from 1 to 200" in page.text_content()
 
 
 def test_405_tells_every_method_of_the_path(world: World) -> None:

@@ -33,7 +33,7 @@ _SHOTS = Path(__file__).parents[2] / "build" / "screenshots"
 _PAGES = {
     "overview": "/ui", "company": "/ui/companies/AAPL", "hostile": "/ui/companies/EVIL",
     "filing": "/ui/filings/0000320193-26-000001?section=1&words=customers", "search": "/ui/search?q=customers",
-    "jobs": "/ui/jobs", "job": "/ui/jobs/{job_id}", "missing": "/ui/nowhere",
+    "jobs": "/ui/jobs", "api": "/docs", "job": "/ui/jobs/{job_id}", "missing": "/ui/nowhere",
 }  # fmt: skip
 _CONTRAST = """() => {
   const parse = (text) => { const n = text.match(/[\\d.]+/g).map(Number); return n.length < 4 ? [...n, 1] : n; };

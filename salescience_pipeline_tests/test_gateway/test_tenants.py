@@ -45,7 +45,16 @@ _NAMED: tuple[list[tuple[str, str]], ...] = (
     [("organization_id", "other"), ("organization_id", "acme")],
 )
 _FORGED = {"X-Organization-ID": "acme", "X-Forwarded-Host": "acme", "X-Original-URL": "/jobs?organization_id=acme"}
-_OPEN = {"/", "/health", "/health/ready", "/health/status", "/health/status/{service}", "/ui/page.css", "/ui/page.js"}
+_OPEN = {
+    "/",
+    "/health",
+    "/health/ready",
+    "/health/status",
+    "/health/status/{service}",
+    "/ui/page.css",
+    "/ui/page.js",
+    "/docs",
+}
 """Routes that answer everybody; they hold nothing of any organisation."""
 
 
