@@ -48,7 +48,7 @@ docs: $(VENV)/.runtime ## Write the data dictionary and dbt's sources from the c
 	$(BIN)/salescience docs
 
 benchmarks: $(VENV)/.bench ## Print every figure beside its peer's (an hour or so)
-	for name in load lake gate breaker acquire backfill gateway; do $(BIN)/python -m benchmarks.$$name || exit 1; done
+	for name in load lake gate breaker acquire backfill jobs documents gateway; do $(BIN)/python -m benchmarks.$$name || exit 1; done
 
 constraints: $(VENV)/.bench ## Write constraints.txt from what is installed: names and versions, no addresses
 	@{ sed -n '/^#/p' constraints.txt; $(PIP) freeze --exclude-editable | grep -E '^[A-Za-z0-9._-]+==' | tr A-Z a-z | sort; } > constraints.new
