@@ -210,7 +210,6 @@ PROVED: Mapping[str, tuple[str, ...]] = {
 
 NOT_MET: Mapping[str, str] = {
     "000-19": "The level is SALESCIENCE_LOG_LEVEL; REDIS_URL is ignored, since there is no Redis.",
-    "001-24": "Request ids and failures stand in the log; the lines are text, not JSON.",
     "001-29": "SALESCIENCE_BASE_URLS names them; the source's variables are those of services that no longer exist.",
     "001-28": "No rules for alerts are shipped; the metrics are there for a monitoring system to judge.",
     "001-30": "The lake is a local folder; the cloud database of the source is not there to be configured.",
