@@ -57,6 +57,13 @@ _ANSWERS = {
          and f.period_start is not distinct from n.period_start
         where f.restatement = 0 and n.restatement > 0 and n.known_until is null and f.unit = 'USD'
         order by f.period_end desc, f.concept limit 5""",
+    "What filings say: full-text search for 'supplier may fail'": """
+        select ticker, form, item, filing_date, score, left(replace(text, chr(10), ' '), 60) as text
+        from search_filings('supplier may fail', hits := 3)""",
+    "Risk factors from one annual report to the next": """
+        select company, filing_date, count(*) filter (change = 'added') as new, count(*) filter (change = 'removed') as gone,
+               count(*) filter (change = 'reworded') as reworded, count(*) filter (change = 'unchanged') as same
+        from mart_documents__risk_changes group by all order by filing_date desc, company limit 3""",
 }
 
 

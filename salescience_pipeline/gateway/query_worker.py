@@ -29,8 +29,9 @@ import pyarrow.parquet as pq
 ADDRESS_SPACE = 1_500_000_000
 """Bytes; DuckDB's own limit does not bound a single value: repeat('x', 2e9) took 7.9 GB under a limit of 128 MB."""
 MEMORY_LIMIT = "512MB"
-FUNCTIONS = frozenset({"range", "generate_series", "unnest"})
-"""Table functions that may be called; all others read files, settings, or text as SQL."""
+FUNCTIONS = frozenset({"range", "generate_series", "unnest", "search_filings"})
+"""Table functions that may be called; all others read files, settings, or text as SQL. The last one is the warehouse's own
+macro over the marts of the search."""
 RELATIONS = frozenset({("information_schema", "tables"), ("information_schema", "columns"), ("lake", "table_versions")})
 """What may be read besides the marts."""
 _BATCH = 256
