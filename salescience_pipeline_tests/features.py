@@ -211,7 +211,7 @@ PROVED: Mapping[str, tuple[str, ...]] = {
 NOT_MET: Mapping[str, str] = {
     "000-19": "The level is SALESCIENCE_LOG_LEVEL; REDIS_URL is ignored, since there is no Redis.",
     "001-29": "SALESCIENCE_BASE_URLS names them; the source's variables are those of services that no longer exist.",
-    "001-28": "No rules for alerts are shipped; the metrics are there for a monitoring system to judge.",
+    "001-28": "Rules for Prometheus are shipped; who is told, and once for many, is its Alertmanager's.",
     "001-30": "The lake is a local folder; the cloud database of the source is not there to be configured.",
     "002-15": "Event Hubs speaks Kafka's protocol and takes its settings; AMQP itself is not spoken.",
     "002-16": "Offsets live with the consumer group, so there is no checkpoint store.",

@@ -29,6 +29,8 @@ from salescience_pipeline_tests.test_gateway.page_world import BROWSER, LOCAL, a
 from salescience_pipeline_tests.test_gateway.published import publish
 from salescience_pipeline_tests.test_gateway.serving import gateway
 
+# One browser and one gateway serve all of these tests.
+pytestmark = pytest.mark.xdist_group("browser")
 _SHOTS = Path(__file__).parents[2] / "build" / "screenshots"
 _PAGES = {
     "overview": "/ui", "company": "/ui/companies/AAPL", "hostile": "/ui/companies/EVIL",

@@ -233,3 +233,44 @@ def test_001_33_the_container_has_stages_a_user_health_and_limits() -> None:
         limits = service["deploy"]["resources"]["limits"]
         assert re.fullmatch(r"[0-9]+[mg]", limits["memory"]), name
         assert float(limits["cpus"]) > 0, name
+
+
+def test_001_28_alert_rules_ask_for_figures_that_exist(tmp_path: Path) -> None:
+    """Failure rate and latency have thresholds, and every figure that a rule names is one that /metrics tells."""
+    rules = yaml.safe_load((_PROJECT / "deploy" / "alerts.yaml").read_text(encoding="utf-8"))["groups"][0]["rules"]
+    with gateway(_settings(tmp_path / "home")) as client:
+        client.get("/health")
+        told = client.get("/metrics").text
+    for rule in rules:
+        names = re.findall(r"salescience_[a-z_]+", rule["expr"])
+        assert names, rule["alert"]
+        assert all(f"# TYPE {name.removesuffix('_bucket')} " in told for name in names), names
+        for state in re.findall(r'state="([a-z]+)"', rule["expr"]):
+            assert f'salescience_jobs{{state="{state}"}}' in told
+        assert re.fullmatch("[0-9]+m", rule["for"])
+        assert rule["annotations"]["summary"].endswith(".")
+    asked = " ".join(rule["expr"] for rule in rules)
+    assert "failed" in asked
+    assert "duration_seconds_bucket" in asked
+    assert 'status="5xx"' in asked
+    assert 'status="2xx"' in told
+
+
+def test_001_34_cloud_run_has_the_sources_numbers() -> None:
+    service = yaml.safe_load((_PROJECT / "deploy" / "cloudrun.yaml").read_text(encoding="utf-8"))
+    template = service["spec"]["template"]
+    scale = template["metadata"]["annotations"]
+    (container,) = template["spec"]["containers"]
+    assert (template["spec"]["containerConcurrency"], template["spec"]["timeoutSeconds"]) == (100, 15 * 60)
+    assert container["resources"]["limits"] == {"cpu": "2", "memory": "2Gi"}
+    assert [scale[f"autoscaling.knative.dev/{end}Scale"] for end in ("min", "max")] == ["0", "10"]
+    names = {one["name"]: one.get("value") for one in container["env"]}
+    assert names["SALESCIENCE_GATEWAY_AUTH"] == "api_key"
+
+
+def test_001_33_and_000_20_compose_starts_a_gateway_that_wants_keys() -> None:
+    service = yaml.safe_load((_PROJECT / "deploy" / "compose.yaml").read_text(encoding="utf-8"))["services"]["gateway"]
+    assert service["environment"]["SALESCIENCE_GATEWAY_AUTH"] == "api_key"
+    assert "postgresql://" in service["environment"]["SALESCIENCE_DATABASE_URL"]
+    assert "ports" not in service
+    assert "/health/ready" in service["healthcheck"]["test"][-1]
