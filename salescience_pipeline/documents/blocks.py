@@ -238,8 +238,9 @@ def _mark_furniture(blocks: list[Block], n_pages: int) -> None:
             tops.append(page[:3])
             bottoms.append(page[-3:])
             start = position
-    top_counts = Counter(_shape(block) for edge in tops for block in edge)
-    bottom_counts = Counter(_shape(block) for edge in bottoms for block in edge)
+    # Once per page: three lines of a list at the foot of one page repeat nothing.
+    top_counts = Counter(shape for edge in tops for shape in {_shape(block) for block in edge})
+    bottom_counts = Counter(shape for edge in bottoms for shape in {_shape(block) for block in edge})
     for index, edge in enumerate(bottoms):
         for block in reversed(edge):
             kind = _furniture(block, bottom_counts, BlockType.FOOTER, n_pages)

@@ -235,3 +235,13 @@ def test_scale_and_currency_are_read_from_words() -> None:
     assert read_currency("€ 5") == "EUR"
     assert read_currency("C$ 5") == "CAD"
     assert read_currency("five") is None
+
+
+def test_the_end_of_a_list_at_the_foot_of_a_page_is_no_footer() -> None:
+    names = "".join(f"<p>Harbour Trust 20{number}-1</p>" for number in range(10, 20))
+    rule = '<hr style="page-break-after:always"/>'
+    types = told(parse(html(f"<p>First page.</p>{rule}<p>Second page.</p>{rule}{names}")).blocks)
+    assert [kind for kind, text in types if text.startswith("Harbour")] == ["Text"] * 10
+    footers = "".join(f"<p>Words of page {number}.</p><p>Harbour Trust Annual Report</p>{rule}" for number in "abcd")
+    types = told(parse(html(footers)).blocks)
+    assert [kind for kind, text in types if text == "Harbour Trust Annual Report"] == ["Footer"] * 4
