@@ -5,6 +5,7 @@ What does not belong here: any route.
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -54,6 +55,8 @@ _RESPONSES: dict[int | str, dict[str, Any]] = {
     }.items()
 }  # fmt: skip
 
+_SWITCH_SECONDS = 0.001
+
 
 def create_app(settings: Settings) -> FastAPI:
     """The gateway of one world.
@@ -74,6 +77,8 @@ def create_app(settings: Settings) -> FastAPI:
 
     @asynccontextmanager
     async def life(_app: FastAPI) -> AsyncIterator[None]:
+        # Reading the lake computes; who waits for the loop should not wait for it the usual five milliseconds.
+        sys.setswitchinterval(_SWITCH_SECONDS)
         warm = threading.Thread(target=_warm_up, args=(state,), name="warm-up", daemon=True)
         warm.start()
         monitor.start()
@@ -132,7 +137,7 @@ def create_app(settings: Settings) -> FastAPI:
 
 def _warm_up(state: State) -> None:
     """Open the ledger and import what the first submission needs, while the gateway answers already."""
-    state.ledger.jobs  # noqa: B018 - opened by being looked at
+    state.checkpoints.start()
     from salescience_pipeline.acquisition import submissions  # noqa: PLC0415
 
     assert submissions

@@ -19,6 +19,7 @@ from salescience_pipeline.gateway.observing import HttpFigures
 from salescience_pipeline.gateway.problems import Problem
 from salescience_pipeline.gateway.rates import Rates
 from salescience_pipeline.identifiers import InvalidIdentifier, OrganizationId
+from salescience_pipeline.ledger.checkpointing import Checkpointer
 from salescience_pipeline.ledger.group_commit import GroupCommit
 from salescience_pipeline.ledger.ledger import Ledger
 from salescience_pipeline.ledger.organizations import SCOPES, Principal
@@ -79,6 +80,11 @@ class State:
         return GroupCommit(self.ledger.jobs)
 
     @cached_property
+    def checkpoints(self) -> Checkpointer:
+        """Keeps the ledger's log short beside the writers."""
+        return Checkpointer(self.ledger.engine)
+
+    @cached_property
     def services(self) -> Services:
         """Lake and planner; imported when first needed, so that the gateway answers before Arrow is loaded."""
         from salescience_pipeline.acquisition.services import Services  # noqa: PLC0415
@@ -99,6 +105,9 @@ class State:
         creations = self.__dict__.pop("creations", None)
         if creations is not None:
             creations.close()
+        checkpoints = self.__dict__.pop("checkpoints", None)
+        if checkpoints is not None:
+            checkpoints.stop()
         opened = self.__dict__.pop("services", None)
         if opened is not None:
             opened.close()

@@ -18,6 +18,8 @@ from salescience_pipeline.ledger.errors import LedgerError
 
 BUSY_SECONDS = 30.0
 """How long a SQLite connection waits for another writer before it gives up."""
+LOG_PAGES = 8_000
+"""Pages of 4 kB in SQLite's write-ahead log before a commit moves them into the file."""
 _READING = "salescience_reading"
 
 
@@ -99,4 +101,6 @@ def prepare_sqlite(connection: sqlite3.Connection) -> None:
                 raise
             time.sleep(0.02)
     connection.execute("PRAGMA synchronous = NORMAL")
+    # A gateway moves the log beside the writers (checkpointing); a writer does so only where none runs.
+    connection.execute(f"PRAGMA wal_autocheckpoint = {LOG_PAGES}")
     connection.execute("PRAGMA foreign_keys = ON")

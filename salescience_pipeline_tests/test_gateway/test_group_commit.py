@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from concurrent.futures import Future
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from salescience_pipeline.identifiers import OrganizationId
 from salescience_pipeline.ledger import Ledger
+from salescience_pipeline.ledger.checkpointing import Checkpointer
+from salescience_pipeline.ledger.engine import LOG_PAGES
 from salescience_pipeline.ledger.errors import LedgerError
 from salescience_pipeline.ledger.group_commit import GroupCommit
 from salescience_pipeline.ledger.job_model import Creation, IdempotencyConflict, Once, TooManyOpenJobs
@@ -76,4 +79,21 @@ def test_what_the_database_refuses_costs_nobody_else_anything(ledger: Ledger) ->
     assert "IntegrityError" in type(futures[1].exception(timeout=60)).__name__
     writer.close()
     with pytest.raises(LedgerError, match="closed"):
-        writer.create(_creation())
+        writer.create(_creation(most=10_000))
+
+
+def test_the_log_is_moved_beside_the_writers(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.db"
+    with Ledger.open(f"sqlite:///{path}") as ledger:
+        checkpoints = Checkpointer(ledger.engine, every=0.01)
+        checkpoints.start()
+        before = path.stat().st_size
+        made = []
+        # Far less than what makes a commit move the log: it is the thread that does it.
+        while path.stat().st_size == before:
+            made.append(_creation(most=10_000))
+            ledger.jobs.create_together(made[-1:])
+        checkpoints.stop()
+        assert checkpoints.move() > 0
+        assert all(_is_there(ledger, creation) for creation in made)
+        assert len(made) < LOG_PAGES
