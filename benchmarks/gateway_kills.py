@@ -63,6 +63,8 @@ def kill_at_random(stack: Stack, tickers: list[str], *, kills: int, patience: fl
             if pid is None:
                 continue
             time.sleep(dice.uniform(0.0, 2.5))
+            if pid not in stack.victims(kind):
+                continue
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
                 toll.kills[kind] += 1
@@ -106,14 +108,16 @@ def _judge(stack: Stack, toll: Toll, patience: float) -> None:
     with Ledger.of(stack.settings) as ledger:
         while open_ and time.monotonic() - started < patience:
             time.sleep(0.5)
-            for job_id in sorted(open_):
-                job = ledger.jobs.view(_WHOSE, job_id)
-                if job is not None and job.status.value == "complete":
-                    open_.discard(job_id)
-        toll.last_seconds, toll.lost = time.monotonic() - started, len(open_)
-        for job_id in sorted(open_):
-            if (job := ledger.jobs.view(_WHOSE, job_id)) is not None:
-                print(f"lost: {job_id} {job.status.value}", {source.key: source.error for source in job.sources})
+            views = {job_id: ledger.jobs.view(_WHOSE, job_id) for job_id in open_}
+            open_ = {job_id for job_id, job in views.items() if job is None or not job.status.is_final}
+        toll.last_seconds = time.monotonic() - started
+        for job_id in toll.acknowledged:
+            job = ledger.jobs.view(_WHOSE, job_id)
+            if job is None or job.status.value != "complete":
+                toll.lost += 1
+                print(
+                    f"lost: {job_id}", job and (job.status.value, {source.key: source.error for source in job.sources})
+                )
         for job_id in toll.acknowledged:
             events = ledger.jobs.events(_WHOSE, job_id, limit=10_000)
             told = [event.key for event in events if event.status == "success"]

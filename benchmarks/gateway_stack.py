@@ -60,9 +60,9 @@ class Stack:
             time.sleep(0.2)
 
     def tickers(self) -> list[str]:
-        """What the sandbox's market holds."""
+        """Companies of the sandbox's market that SEC and Yahoo know: those of its watchlist."""
         sandbox = json.loads((self.home / "fictional" / "sandbox.json").read_text())["url"]
-        return [company["ticker"] for company in httpx.get(f"{sandbox}/_sandbox/world").json()["companies"]]
+        return list(httpx.get(f"{sandbox}/_sandbox/world").json()["watchlist"])
 
     def victims(self, kind: str) -> list[int]:
         """Process ids of one kind among this stack's own descendants."""
