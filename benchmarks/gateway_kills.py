@@ -26,6 +26,8 @@ from salescience_pipeline.ledger import Ledger
 _WHOSE = OrganizationId("kills")
 _KINDS = {"run": 20, "gateway": 12, "daemon": 9, "code server": 9}
 """How often each kind is killed out of fifty: what holds work most often."""
+_LIVES = {"run": 12.0, "gateway": 3.0, "daemon": 3.0, "code server": 3.0}
+"""Seconds of a process's life within which it is killed: a run needs most of them to start, and is then at work."""
 _VICTIM_SECONDS = 20.0
 _FORMS = ("10-K", "10-Q", "8-K", "4")
 _WRITTEN = ("core_sec__filings", "core_sec__documents", "core_yahoo__eod_prices")
@@ -62,7 +64,7 @@ def kill_at_random(stack: Stack, tickers: list[str], *, kills: int, patience: fl
             pid = _victim(stack, kind, dice)
             if pid is None:
                 continue
-            time.sleep(dice.uniform(0.0, 2.5))
+            time.sleep(dice.uniform(0.0, _LIVES[kind]))
             if pid not in stack.victims(kind):
                 continue
             with contextlib.suppress(ProcessLookupError):

@@ -26,8 +26,8 @@ from salescience_pipeline.ledger.jobs import Jobs, utc_now
 from salescience_pipeline.ledger.scoping import looking, writing
 from salescience_pipeline.ledger.service_models import Job, JobSource, RunChunk, RunHeartbeat
 
-MAX_ATTEMPTS = 3
-"""Runs that a chunk may use up before its sources fail."""
+MAX_ATTEMPTS, MAX_RUNS = 3, 20
+"""Runs that may die at work on a chunk before its sources fail; and runs in all, with those that died before they began."""
 SENT_AGAIN_AFTER = dt.timedelta(seconds=60)
 """A chunk that was sent and that no run claimed is sent again; Dagster starts a run key once, however often it is asked."""
 HEARTBEAT_SECONDS = 10.0
@@ -194,17 +194,21 @@ class Dispatch:
         return [(chunk, beats.get(chunk.run_id or "")) for chunk in chunks]
 
     def requeue(self, chunk: Chunk, *, reason: str) -> bool:
-        """Take a chunk away from its dead run: waiting again, or failed after three attempts. False if it moved on itself."""
+        """Take a chunk away from its dead run: waiting again, or failed. False if it moved on itself.
+
+        Only a run that was at work may have died of its chunk; one that died before it began says nothing about it.
+        """
         now = self._clock()
-        again = chunk.attempt < MAX_ATTEMPTS
-        prefix, _, attempt = chunk.run_key.rpartition(":")
+        prefix, _, number = chunk.run_key.rpartition(":")
+        attempt = chunk.attempt + (chunk.status == "running")
+        again = attempt <= MAX_ATTEMPTS and int(number) < MAX_RUNS
         with writing(self._engine, None) as connection:
             if not self._is_open(connection, chunk):
                 return False
             values: dict[str, Any] = {"status": "over", "updated_at": now}
             if again:
                 values = {
-                    "run_key": f"{prefix}:{int(attempt) + 1}", "attempt": chunk.attempt + 1, "status": "waiting",
+                    "run_key": f"{prefix}:{int(number) + 1}", "attempt": attempt, "status": "waiting",
                     "run_id": None, "updated_at": now,
                 }  # fmt: skip
             connection.execute(update(RunChunk).where(RunChunk.run_key == chunk.run_key).values(**values))

@@ -42,9 +42,9 @@ def tell(
 
 
 def chunk_rows(
-    owner: Mapping[str, str], pending: Sequence[tuple[str, str]], attempt: int, priority: int, now: dt.datetime
+    owner: Mapping[str, str], pending: Sequence[tuple[str, str]], run: int, priority: int, now: dt.datetime
 ) -> list[dict[str, Any]]:
-    """The pending sources cut into what one run does: one provider, at most 25 tickers."""
+    """The pending sources cut into what one run does: one provider, at most 25 tickers; ``run`` numbers their run keys."""
     rows = []
     for provider in dict.fromkeys(provider for provider, _ in pending):
         tickers = list(dict.fromkeys(ticker for name, ticker in pending if name == provider))
@@ -52,10 +52,10 @@ def chunk_rows(
             rows.append(
                 {
                     **owner,
-                    "run_key": f"{owner['job_id']}:{provider}:{number}:{attempt}",
+                    "run_key": f"{owner['job_id']}:{provider}:{number}:{run}",
                     "provider": provider,
                     "tickers": tickers[start : start + CHUNK_TICKERS],
-                    "attempt": attempt,
+                    "attempt": 1,
                     "priority": priority,
                     "status": "waiting",
                     "run_id": None,

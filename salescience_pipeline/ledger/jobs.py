@@ -279,7 +279,9 @@ class Jobs:
             if not rows:
                 raise NotRetryable("The job has nothing that failed or was cancelled.")
             mine = (RunChunk.organization_id == str(organization), RunChunk.job_id == job_id)
-            last = connection.scalar(select(func.max(RunChunk.attempt)).where(*mine)) or 0
+            # Dagster starts a run key once: a number that was used is used up.
+            keys = connection.scalars(select(RunChunk.run_key).where(*mine)).all()
+            last = max((int(key.rpartition(":")[2]) for key in keys), default=0)
             priority = connection.scalar(select(Job.priority).where(*_is(organization, job_id))) or 0
             pending = [(row.provider, row.ticker) for row in rows]
             connection.execute(INSERT_CHUNK, chunk_rows(owner, pending, last + 1, priority, now))

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import pytest
 
 from salescience_pipeline.ledger import Ledger
-from salescience_pipeline.ledger.dispatch import Dispatch
+from salescience_pipeline.ledger.dispatch import MAX_ATTEMPTS, Dispatch
 from salescience_pipeline.ledger.job_model import (
     Content,
     IdempotencyConflict,
@@ -185,6 +185,33 @@ def test_001_20_a_large_chunk_waits_for_no_other_of_its_job(ledger: Ledger) -> N
     job = new_job(*(f"A{number}" for number in range(6)))
     submit(ledger, job)
     assert {chunk.provider for chunk in ledger.dispatch.pick(window=8)} == {"sec", "yahoo"}
+
+
+def test_003_08_a_run_that_died_before_it_began_uses_up_no_attempt_but_its_key(ledger: Ledger) -> None:
+    job = new_job()
+    submit(ledger, job)
+    keys = []
+    for _ in range(MAX_ATTEMPTS + 2):
+        (chunk,) = ledger.dispatch.pick(window=1)
+        keys.append(chunk.run_key)
+        assert (chunk.attempt, ledger.dispatch.requeue(chunk, reason="It never came up.")) == (1, True)
+    assert len(set(keys)) == len(keys)
+    for number in range(1, MAX_ATTEMPTS + 1):
+        (chunk,) = ledger.dispatch.pick(window=1)
+        keys.append(chunk.run_key)
+        claimed = ledger.dispatch.claim(chunk.run_key, f"run-{number}")
+        assert claimed is not None
+        assert claimed[0].attempt == number
+        assert ledger.dispatch.requeue(claimed[0], reason="It died.")
+    statuses = _statuses(ledger, job)
+    assert sorted(statuses.values()) == ["failed", "pending"]
+    # Tried again by hand, it has all its attempts again, under keys that no run had.
+    ledger.jobs.cancel(ACME, job.job_id, actor="t", request_id="r")
+    assert ledger.jobs.retry(ACME, job.job_id, actor="t", request_id="r") == 2
+    again = ledger.dispatch.pick(window=8)
+    assert again
+    assert not {chunk.run_key for chunk in again} & set(keys)
+    assert {chunk.attempt for chunk in again} == {1}
 
 
 def test_cancel_and_retry(ledger: Ledger) -> None:
