@@ -15,6 +15,7 @@ from fastapi import FastAPI
 
 from salescience_pipeline.catalog.jobs import JOBS, Job
 from salescience_pipeline.gateway.models import ORGANIZATION_PATTERN
+from salescience_pipeline.identifiers import TableName
 
 OPEN = frozenset({"/", "/health", "/health/ready", "/health/status", "/health/status/{service}"})
 """Routes that answer everybody; they hold nothing of any organisation."""
@@ -22,6 +23,8 @@ NAMED = "compulsory where no API key says it"
 """What the description of a parameter holds whose value a key replaces."""
 PASSED_PATH = r"^(?!\.{1,2}$)[^\x00-\x1f\x7f/\\@%]+$"
 """One segment below a route that is passed on; several are joined by slashes."""
+_PATTERNS: Mapping[str, str] = {"organization_id": ORGANIZATION_PATTERN, "table": f"^{TableName.pattern.pattern}$"}
+"""Parameters whose own types refuse what does not match, with a sentence of their own."""
 _SCHEMES: Mapping[str, Mapping[str, str]] = {
     "bearer": {"type": "http", "scheme": "bearer", "description": "An API key: `salescience keys create`."},
     "header": {
@@ -54,8 +57,8 @@ def install(
                 for operation in operations.values():
                     for parameter in operation.get("parameters", ()):
                         _say_no_null(parameter["schema"])
-                        if parameter["name"] == "organization_id":
-                            parameter["schema"]["pattern"] = ORGANIZATION_PATTERN
+                        if parameter["name"] in _PATTERNS:
+                            parameter["schema"]["pattern"] = _PATTERNS[parameter["name"]]
                     _secure(path, operation, needs_key=needs_key)
                     if "{path}" in path:
                         operation["parameters"] = [*operation.get("parameters", ()), _path_parameter()]

@@ -30,8 +30,11 @@ def _encodable(text: str) -> str:
     return text
 
 
-Sql = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=20_000), AfterValidator(_encodable)]
-Text = Annotated[str, StringConstraints(strict=True, max_length=10_000), AfterValidator(_encodable)]
+_NO_NUL = Field(json_schema_extra={"pattern": r"^[^\x00]*$"})
+Sql = Annotated[
+    str, StringConstraints(strict=True, min_length=1, max_length=20_000), AfterValidator(_encodable), _NO_NUL
+]
+Text = Annotated[str, StringConstraints(strict=True, max_length=10_000), AfterValidator(_encodable), _NO_NUL]
 Name = Annotated[str, StringConstraints(strict=True, pattern=NAME)]
 Parameter = Text | StrictBool | Annotated[StrictInt, Field(ge=-(2**63), lt=2**63)] | StrictFloat | None
 
@@ -89,7 +92,9 @@ class SaveQueryRequest(Strict):
 
     name: Name
     sql: Sql
-    description: Annotated[str, StringConstraints(strict=True, max_length=500), AfterValidator(_encodable)] = ""
+    description: Annotated[str, StringConstraints(strict=True, max_length=500), AfterValidator(_encodable), _NO_NUL] = (
+        ""
+    )
     organization_id: OrganizationWords | None = None
 
 
