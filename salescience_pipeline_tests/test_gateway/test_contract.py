@@ -69,8 +69,10 @@ def world(tmp_path: Path) -> Iterator[World]:
                 job_id = client.post("/submit", json=body).json()["job_ids"][0]
                 content = json.dumps({"ticker": "AAPL", "prices": []}).encode()
                 digest = Results(settings.lake_dir).put(content)
-                for chunk in ledger.dispatch.pick(window=9):
-                    assert ledger.dispatch.claim(chunk.run_key, "run") is not None
+                while chunks := ledger.dispatch.pick(window=9):
+                    for chunk in chunks:
+                        assert ledger.dispatch.claim(chunk.run_key, "run") is not None
+                        ledger.dispatch.finish(chunk.run_key, "run")
                 came = Outcome("AAPL:Yahoo", SourceStatus.SUCCESS, Content(digest, "json", len(content)))
                 missing = Outcome("AAPL:SEC:0", SourceStatus.FAILED, error="It is not there.")
                 ledger.jobs.settle(ACME, job_id, "run", [came, missing])

@@ -88,7 +88,7 @@ def test_003_34_what_an_organisation_writes_is_sealed_in_the_database(client: ht
         assert (job.user_id, job.request["companies"][0]["ticker"]) == (_SECRET, "AAPL")
         [saved, made] = ledger.audit.entries(ACME)
         assert (saved["action"], json.loads(made["detail"])["user_id"]) == ("query.save", _SECRET)
-        assert [chunk.user_id for chunk in ledger.dispatch.pick(window=9)] == [_SECRET] * 2
+        assert {chunk.user_id for chunk in ledger.dispatch.pick(window=9)} == {_SECRET}
     with Ledger.open(
         settings.ledger_url, vault=Vault(settings.home / "empty", LocalMasterKeys([b"x" * 32]))
     ) as keyless:

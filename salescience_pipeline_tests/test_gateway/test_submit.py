@@ -63,17 +63,22 @@ def _finish(settings: Settings, ledger: Ledger, job_id: str, content: bytes = b'
     """Work the job off as runs would: every source gets the same content, kept among the results."""
     digest = Results(settings.lake_dir).put(content)
     organization = OrganizationId("acme-corp")
-    for chunk in ledger.dispatch.pick(window=100):
-        claimed = ledger.dispatch.claim(chunk.run_key, "run")
-        assert claimed is not None
-        mine = [source for source in claimed[1].sources if source.provider == chunk.provider]
-        outcomes = [
-            Outcome(source.key, SourceStatus.SUCCESS, Content(digest, "json", len(content)), {"ticker": source.ticker})
-            if source.provider == "yahoo"
-            else Outcome(source.key, SourceStatus.SKIPPED, error="=cmd()")
-            for source in mine
-        ]
-        ledger.jobs.settle(organization, job_id, "run", outcomes)
+    # A small job's chunks are given out one after the other, to one run.
+    while chunks := ledger.dispatch.pick(window=100):
+        for chunk in chunks:
+            claimed = ledger.dispatch.claim(chunk.run_key, "run")
+            assert claimed is not None
+            mine = [source for source in claimed[1].sources if source.provider == chunk.provider]
+            outcomes = [
+                Outcome(
+                    source.key, SourceStatus.SUCCESS, Content(digest, "json", len(content)), {"ticker": source.ticker}
+                )
+                if source.provider == "yahoo"
+                else Outcome(source.key, SourceStatus.SKIPPED, error="=cmd()")
+                for source in mine
+            ]
+            ledger.jobs.settle(organization, job_id, "run", outcomes)
+            ledger.dispatch.finish(chunk.run_key, "run")
 
 
 # -- planning -------------------------------------------------------------------------------------------------------

@@ -189,12 +189,14 @@ def _fill(client: httpx.Client, ledger: Ledger, settings: Settings) -> dict[str,
     job_id = client.post("/submit", json=body, headers={"Idempotency-Key": "once"}).json()["job_ids"][0]
     content = json.dumps({"text": _SECRET}).encode()
     digest = Results(settings.lake_dir).put(content)
-    for chunk in ledger.dispatch.pick(window=9):
-        assert ledger.dispatch.claim(chunk.run_key, "run") is not None
-        outcome = Outcome("AAPL:Yahoo", SourceStatus.SUCCESS, Content(digest, "json", len(content)))
-        missing = Outcome("AAPL:SEC:0", SourceStatus.FAILED, error=_SECRET)
-        ledger.jobs.settle(ACME, job_id, "run", [outcome, missing])
-        ledger.dispatch.finish(chunk.run_key, "run")
+    # A small job's chunks are given out one after the other, to one run.
+    while chunks := ledger.dispatch.pick(window=9):
+        for chunk in chunks:
+            assert ledger.dispatch.claim(chunk.run_key, "run") is not None
+            outcome = Outcome("AAPL:Yahoo", SourceStatus.SUCCESS, Content(digest, "json", len(content)))
+            missing = Outcome("AAPL:SEC:0", SourceStatus.FAILED, error=_SECRET)
+            ledger.jobs.settle(ACME, job_id, "run", [outcome, missing])
+            ledger.dispatch.finish(chunk.run_key, "run")
     task = {**_TASK, "task_name": _SECRET, "payload": [{"revenue": _SCENARIO}]}
     task_id = client.post("/api/orchestrate", json=task).json()["task_id"]
     while client.get(f"/api/tasks/{task_id}").json()["status"] not in ("FAILED", "COMPLETED"):
@@ -336,6 +338,8 @@ def _take_out_the_filter(engine: Engine) -> None:
     def _rewrite(
         _c: object, _cursor: object, statement: str, parameters: Any, _x: object, _many: bool
     ) -> tuple[str, Any]:
+        if "request_windows" in statement:
+            return statement, parameters  # the count of requests stands before everything that is tried here
         return re.sub(r"(?:\w+\.)?organization_id = (\?|%\(\w+\)s)", r"\1 IS NOT NULL", statement), parameters
 
 
