@@ -24,6 +24,7 @@ from salescience_pipeline.identifiers import TableName
 ROOT = Path(__file__).resolve().parents[1]
 
 ACQUISITION = [
+    "core_alphavantage__eod_prices",
     "core_alphavantage__technical_indicators",
     "core_finnhub__company_profiles",
     "core_finnhub__earnings_calendar",

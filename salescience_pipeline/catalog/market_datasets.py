@@ -145,4 +145,19 @@ MARKET_DATASETS: tuple[Dataset, ...] = (
         refresh_after=20 * HOUR,
         in_history=False,
     ),
+    Dataset(
+        name=TableName("core_alphavantage__eod_prices"),
+        provider="alphavantage",
+        title="Alpha Vantage prices",
+        description="The last hundred end-of-day prices of a ticker as they were traded: one call per ticker. A third opinion, "
+        "asked for by hand, since it spends the auditor's allowance.",
+        cut=Cut.TICKER,
+        outputs=one("core_alphavantage__eod_prices"),
+        group="prices",
+        recipe="alphavantage.DAILY",
+        tidy="prices.alphavantage_daily",
+        minimum_rule="1 per ticker, within the day's allowance",
+        refresh_after=20 * HOUR,
+        in_history=False,
+    ),
 )

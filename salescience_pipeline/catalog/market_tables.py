@@ -191,4 +191,16 @@ MARKET_TABLES: tuple[Table, ...] = (
         required=("value",),
         sort_by=("ticker", "indicator", "params_key", "ts_date"),
     ),
+    Table(
+        TableName("core_alphavantage__eod_prices"),
+        "Alpha Vantage end-of-day prices",
+        "One row per ticker and trading day of the last hundred: prices as traded, neither adjusted nor with dividends and "
+        "splits.",
+        ("ticker", "trade_date", "open", "high", "low", "close", "volume"),
+        ("source", "ticker", "trade_date"),
+        "prices",
+        required=("close",),
+        partition_year_of="trade_date",
+        sort_by=("ticker", "trade_date"),
+    ),
 )

@@ -181,4 +181,23 @@ class Indicators(OneWave):
         return RequestPlan(selection.dataset, "alphavantage", requests, minimum=len(requests), why=why, fresh=fresh)
 
 
+@dataclass(frozen=True, slots=True)
+class Daily(OneWave):
+    """One call per ticker, as many as the day's allowance lets."""
+
+    def plan(self, selection: Selection, known: Known) -> RequestPlan:
+        """One request per ticker that was not read in the last day; what the allowance does not hold waits."""
+        max_age = DATASETS[selection.dataset].refresh_after
+        tickers = tuple(dict.fromkeys(selection.tickers))
+        fresh = tuple(ticker for ticker in tickers if is_fresh(ticker, max_age, selection, known))
+        due = [ticker for ticker in tickers if ticker not in set(fresh)]
+        chosen = due if known.allowance is None else due[: max(known.allowance, 0)]
+        why = "One call brings the last hundred days of a ticker."
+        if len(chosen) < len(due):
+            why = f"{why[:-1]}; {len(due) - len(chosen):,} of {len(due):,} wait for another day."
+        requests = tuple(daily(ticker) for ticker in chosen)
+        return RequestPlan(selection.dataset, "alphavantage", requests, minimum=len(requests), why=why, fresh=fresh)
+
+
 INDICATORS: Recipe = Indicators()
+DAILY: Recipe = Daily()

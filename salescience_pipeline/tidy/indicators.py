@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import datetime as dt
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -87,6 +88,56 @@ def _value(stamp: object, lines: Mapping[str, Any], line: str) -> dict[str, Any]
     return {"ts_date": ts_date, "series": line, "value": needed(decimal(text, line), line)}
 
 
+def alphavantage_bars(answer: Answer, account: LeftOuts) -> Iterator[tuple[object, Mapping[str, Any]]]:
+    """Stamp and bar of each day of a daily series, the bar's fields by their plain names (``open``, not ``1. open``).
+
+    Raises:
+        Contract: when it is no daily series, or about another ticker.
+    """
+    text = text_of(answer)
+    if text.lstrip()[:1] != "{":
+        header, records = _csv_records(answer, text, account)
+        if header[:1] != ["timestamp"]:
+            raise contract(answer, "The answer is no CSV of a daily series.")
+        yield from ((record["timestamp"], record) for record in records)
+        return
+    content = parse_json(answer, text)
+    _about(answer, member(answer, content, "Meta Data", dict))
+    for stamp, bar in member(answer, content, "Time Series (Daily)", dict).items():
+        if isinstance(bar, dict):
+            yield stamp, {str(name).partition(". ")[2]: value for name, value in bar.items()}
+        else:
+            account.add(f"bar of {shown(stamp)}", "it is no object")
+
+
+def _about(answer: Answer, meta: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What the frame of an answer says, by the plain names of its fields; it must be about the ticker that was asked for."""
+    told = {re.sub(r"^[0-9. ]+:? ?", "", str(key)): value for key, value in meta.items()}
+    try:
+        about = to_canonical("alphavantage", told.get("Symbol", ""))
+    except InvalidIdentifier as error:
+        raise contract(answer, "The answer does not say which ticker it is about.") from error
+    if about != answer.request.subject.ticker:
+        raise contract(answer, f"The answer is about {about}, which nobody asked for.")
+    return told
+
+
+def _csv_records(answer: Answer, text: str, account: LeftOuts) -> tuple[list[str], list[dict[str, str]]]:
+    """The header and the records of a CSV answer; lines of another length are left out."""
+    try:
+        lines = list(csv.reader(text.splitlines(), strict=True))
+    except csv.Error as error:
+        raise contract(answer, "The answer is neither JSON nor CSV.") from error
+    header = lines[0] if lines else []
+    records = []
+    for index, cells in enumerate(lines[1:]):
+        if len(cells) == len(header):
+            records.append(dict(zip(header, cells, strict=True)))
+        elif cells:
+            account.add(f"line {index + 2}", "it has another number of cells than the header")
+    return header, records
+
+
 def _days(answer: Answer, name: str, interval: str, account: LeftOuts) -> Iterator[tuple[object, Mapping[str, Any]]]:
     """Stamp and lines of each day, as they came."""
     text = text_of(answer)
@@ -96,13 +147,9 @@ def _days(answer: Answer, name: str, interval: str, account: LeftOuts) -> Iterat
     content = parse_json(answer, text)
     meta = member(answer, content, "Meta Data", dict)
     values = member(answer, content, f"Technical Analysis: {name}", dict)
-    told = {str(key).partition(": ")[2]: value for key, value in meta.items()}
-    try:
-        about = to_canonical("alphavantage", told.get("Symbol", ""))
-    except InvalidIdentifier as error:
-        raise contract(answer, "The answer does not say which ticker it is about.") from error
-    if about != answer.request.subject.ticker or told.get("Interval") != interval:
-        raise contract(answer, f"The answer is about {about}, {shown(told.get('Interval'))}, which nobody asked for.")
+    told = _about(answer, meta)
+    if told.get("Interval") != interval:
+        raise contract(answer, f"The answer is of {shown(told.get('Interval'))} bars, which nobody asked for.")
     for stamp, lines in values.items():
         if isinstance(lines, dict):
             yield stamp, lines
@@ -111,15 +158,7 @@ def _days(answer: Answer, name: str, interval: str, account: LeftOuts) -> Iterat
 
 
 def _csv_days(answer: Answer, name: str, text: str, account: LeftOuts) -> Iterator[tuple[object, Mapping[str, Any]]]:
-    try:
-        records = list(csv.reader(text.splitlines(), strict=True))
-    except csv.Error as error:
-        raise contract(answer, "The answer is neither JSON nor CSV.") from error
-    header = records[0] if records else []
+    header, records = _csv_records(answer, text, account)
     if header[:1] != ["time"] or not set(INDICATORS[name].series) <= set(header):
         raise contract(answer, f"The answer is no CSV of {name}.")
-    for index, cells in enumerate(records[1:]):
-        if len(cells) == len(header):
-            yield cells[0], dict(zip(header, cells, strict=True))
-        elif cells:
-            account.add(f"line {index + 2}", "it has another number of cells than the header")
+    yield from ((record["time"], record) for record in records)

@@ -1,8 +1,8 @@
-"""Price answers -> end-of-day rows: Tiingo's ranged and bulk answers, Yahoo's charts.
+"""Price answers -> end-of-day rows: Tiingo's ranged and bulk answers, Yahoo's charts, Alpha Vantage's daily series.
 
-Both tables hold prices as traded and the provider's own adjusted series beside them, with its method; the two are never
-mixed. Facts: reference/providers.md, sections 4, 5 and 12. What does not belong here: our own adjustment, or a
-comparison of the two sources (that is the marts').
+The tables of the first two hold prices as traded and the provider's own adjusted series beside them, with its method; the
+two are never mixed. Facts: reference/providers.md, sections 4, 5, 8 and 12. What does not belong here: our own adjustment,
+or a comparison of the sources (that is the marts').
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import Any
 from salescience_pipeline.catalog.symbols import provider_symbol
 from salescience_pipeline.clients.model import Answer
 from salescience_pipeline.identifiers import Ticker
+from salescience_pipeline.tidy.indicators import alphavantage_bars
 from salescience_pipeline.tidy.model import Tidied, TidyContext
 from salescience_pipeline.tidy.reading import (
     BadRecord,
@@ -27,6 +28,7 @@ from salescience_pipeline.tidy.reading import (
     number,
     parse_json,
     shown,
+    string,
     subject_of,
     text_of,
     whole,
@@ -37,6 +39,8 @@ from salescience_pipeline.tidy.yahoo_chart import Chart, read_chart
 
 TIINGO_TABLE = "core_tiingo__eod_prices"
 YAHOO_TABLE = "core_yahoo__eod_prices"
+ALPHA_VANTAGE_TABLE = "core_alphavantage__eod_prices"
+_BAR = ("open", "high", "low", "close", "volume")
 
 _TIINGO_PRICES: Mapping[str, str] = {
     "open": "open",
@@ -201,6 +205,41 @@ def yahoo_chart(answers: Sequence[Answer], context: TidyContext) -> Tidied:
         _add_bars(chart, rows, seen, account)
         parts.append(rows)
     return Tidied({YAHOO_TABLE: joined(YAHOO_TABLE, parts)}, account.done())
+
+
+def alphavantage_daily(answers: Sequence[Answer], context: TidyContext) -> Tidied:
+    """Rows of Alpha Vantage's daily series, JSON or CSV, prices as traded; of two answers with one day the newest counts.
+
+    Raises:
+        Contract: when an answer is no daily series of its ticker.
+        TooLarge: when a body exceeds its cap.
+    """
+    account = LeftOuts(subject_of(answers))
+    seen: set[_Key] = set()
+    parts = []
+    for answer in sorted(with_data(answers), key=lambda answer: answer.fetched_at, reverse=True):
+        ticker = answer.request.subject.ticker
+        if ticker is None:
+            raise contract(answer, "The answer does not say which ticker it is about.")
+        rows = Rows(ALPHA_VANTAGE_TABLE, answer, context)
+        parts.append(rows)
+        bars = list(alphavantage_bars(answer, account))
+        in_some(answer, [bar for _, bar in bars], _BAR)
+        for stamp, bar in bars:
+            try:
+                values = {name: decimal(string(bar.get(name), name), name) for name in _BAR[:-1]}
+                needed(values["close"], "close")
+                key = (ticker, needed(day(stamp, "date"), "date"))
+                volume = whole(_whole_text(string(bar.get("volume"), "volume") or ""), "volume")
+            except BadRecord as error:
+                account.unreadable(f"price of {ticker} on {shown(stamp)}", error)
+                continue
+            if key in seen:
+                account.add(f"price of {ticker} on {key[1]}", "another row holds the same day")
+                continue
+            seen.add(key)
+            rows.add(ticker=ticker, trade_date=key[1], volume=volume, **values)
+    return Tidied({ALPHA_VANTAGE_TABLE: joined(ALPHA_VANTAGE_TABLE, parts)}, account.done())
 
 
 def _add_bars(chart: Chart, rows: Rows, seen: set[_Key], account: LeftOuts) -> None:

@@ -40,7 +40,7 @@ from salescience_pipeline_tests.test_acquisition.runs import (
 
 FOLLOWED, ACTIVE, INDICES = ["ALDRN", "BRNWD.B", "CALDQ", "FENWK"], ["ALDRN", "CALDQ"], ["FIXLG", "FIXMK"]
 NEWS, CALENDAR = "core_finnhub__news_articles", "core_finnhub__earnings_calendar"
-METRICS, AUDIT = "core_finnhub__fundamental_metrics", "core_alphavantage__technical_indicators"
+METRICS = "core_finnhub__fundamental_metrics"
 
 
 @pytest.fixture

@@ -28,6 +28,7 @@ KEYS = {
     "core_alphavantage__technical_indicators": (
         "source", "ticker", "indicator", "params_key", "interval", "ts_date", "series",
     ),
+    "core_alphavantage__eod_prices": ("source", "ticker", "trade_date"),
 }  # fmt: skip
 
 
@@ -80,7 +81,7 @@ def test_indicators_are_named_by_their_parameters() -> None:
 
 def test_what_is_asked_for_in_rotation_is_no_part_of_a_company_s_history() -> None:
     outside = {name for name, row in DATASETS.items() if not row.in_history}
-    assert outside == {"core_alphavantage__technical_indicators"}
+    assert outside == {"core_alphavantage__technical_indicators", "core_alphavantage__eod_prices"}
 
 
 def test_the_market_s_lists_need_no_ticker() -> None:

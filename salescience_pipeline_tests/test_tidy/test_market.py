@@ -14,6 +14,7 @@ from salescience_pipeline.tidy.earnings import CALENDAR_TABLE, SURPRISES_TABLE, 
 from salescience_pipeline.tidy.indicators import INDICATORS_TABLE, alphavantage_indicators
 from salescience_pipeline.tidy.metrics import METRICS_TABLE, finnhub_metrics, period_type_of, unit_of
 from salescience_pipeline.tidy.model import Tidied
+from salescience_pipeline.tidy.prices import alphavantage_daily
 from salescience_pipeline.tidy.profiles import PROFILES_TABLE, finnhub_profile
 from salescience_pipeline.tidy.quotes import QUOTES_TABLE, finnhub_quotes
 from salescience_pipeline_tests.test_tidy.market_samples import (
@@ -306,3 +307,63 @@ def test_recorded_indicators_come_through_whole() -> None:
         with pytest.raises(Contract):
             indicator(sample.body, "SMA", "15min", "MSFT")
     assert rows_of(indicator(MACD), INDICATORS_TABLE)
+
+
+# -- Alpha Vantage's daily prices ---------------------------------------------------------------------------------------
+def _daily(*bars: tuple[str, dict[str, str]], symbol: str = "WDGT") -> dict[str, Any]:
+    return {"Meta Data": {"1. Information": "Daily Prices", "2. Symbol": symbol}, "Time Series (Daily)": dict(bars)}
+
+
+def _bar(close: object, volume: object = "1200") -> dict[str, Any]:
+    return {"1. open": "10.0", "2. high": "11.5", "3. low": "9.5", "4. close": close, "5. volume": volume}
+
+
+def test_daily_prices_are_rows_as_traded() -> None:
+    made = tidied(
+        alphavantage_daily, _daily(("2026-11-19", _bar("11.25")), ("2026-11-18", _bar("10.5"))), "alphavantage"
+    )
+    rows = rows_of(made, "core_alphavantage__eod_prices")
+    assert [(row["trade_date"], row["close"], row["high"], row["volume"]) for row in rows] == [
+        (dt.date(2026, 11, 19), 11.25, 11.5, 1200),
+        (dt.date(2026, 11, 18), 10.5, 11.5, 1200),
+    ]
+    text = "timestamp,open,high,low,close,volume\n2026-11-19,10.0,11.5,9.5,11.25,1200\n2026-11-18,10.0,11.5,9.5,10.5,1200\n"
+    csv_rows = rows_of(tidied(alphavantage_daily, text.encode(), "alphavantage"), "core_alphavantage__eod_prices")
+    assert [row["close"] for row in csv_rows] == [11.25, 10.5], "CSV says the same"
+
+
+@pytest.mark.parametrize(
+    ("body", "sentence"),
+    [
+        (_daily(("2026-11-19", _bar("11")), symbol="OTHER"), "is about OTHER"),
+        ({"Meta Data": {"2. Symbol": "WDGT"}}, r"'Time Series \(Daily\)' is missing"),
+        (_daily(("2026-11-19", {"1. open": "10.0"})), "The field 'high' is missing in every record"),
+        (b"time,SMA\n2026-11-19,1\n", "no CSV of a daily series"),
+    ],
+)
+def test_what_is_no_daily_series_is_refused(body: Any, sentence: str) -> None:
+    with pytest.raises(Contract, match=sentence):
+        tidied(alphavantage_daily, body, "alphavantage")
+
+
+def test_a_bad_day_is_left_out_and_told() -> None:
+    bars = (
+        ("2026-11-19", _bar("11")),
+        ("2026-11-18", _bar("x")),
+        ("soon", _bar("11")),
+        ("2026-11-17", _bar("11", None)),
+    )
+    made = tidied(alphavantage_daily, _daily(*bars), "alphavantage")
+    assert [row["trade_date"].day for row in rows_of(made, "core_alphavantage__eod_prices")] == [19, 17]
+    assert [one.unreadable for one in made.left_out] == [True, True]
+
+
+@pytest.mark.corpus
+def test_recorded_daily_prices_come_through() -> None:
+    samples = list(
+        recorded("providers/alphavantage/TIME_SERIES_DAILY*.csv", "samples/alphavantage/time_series_daily*.json")
+    )
+    for sample in samples:
+        made = tidied(alphavantage_daily, sample.body, "alphavantage", ticker="IBM")
+        assert rows_of(made, "core_alphavantage__eod_prices"), sample
+        assert not made.left_out

@@ -67,6 +67,13 @@ EVENTS = {
 PROFILE = {"quoteSummary": {"result": [{"price": {"longName": "Example", "marketCap": 5}}], "error": None}}
 LISTING = {"fields": ["cik", "name", "ticker", "exchange"], "data": [[9000001, "Example", "WDGT", "NYSE"]]}
 
+DAILY = {
+    "Meta Data": {"2. Symbol": "WDGT"},
+    "Time Series (Daily)": {
+        "2026-11-19": {"1. open": "10.0", "2. high": "11.5", "3. low": "9.5", "4. close": "11.2", "5. volume": "1200"}
+    },
+}
+
 TIDY: dict[str, tuple[TidyFunction, str, bytes]] = {
     "prices.tiingo_eod": (prices.tiingo_eod, "tiingo", json.dumps([tiingo_row("2026-11-20", 1.5)] * 2).encode()),
     "prices.yahoo_chart": (
@@ -74,6 +81,7 @@ TIDY: dict[str, tuple[TidyFunction, str, bytes]] = {
         "yahoo",
         json.dumps(chart(STAMPS, [25.0, 26.0, 27.0], adjcloses=[24.0, 25.5, 27.0], events=EVENTS)).encode(),
     ),
+    "prices.alphavantage_daily": (prices.alphavantage_daily, "alphavantage", json.dumps(DAILY).encode()),
     "companies.sec_company_tickers": (companies.sec_company_tickers, "sec", json.dumps(LISTING).encode()),
     "companies.yahoo_profile": (companies.yahoo_profile, "yahoo", json.dumps(PROFILE).encode()),
     "filings.sec_submissions": (
