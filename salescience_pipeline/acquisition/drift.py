@@ -1,12 +1,16 @@
 """The shape of providers' answers against their own history: which fields, of which types, how often without a value.
 
-Looked at are the good JSON answers that the archive got since the last look; the shape of each endpoint is kept in the
-lake. A drifted field is named; what it means for rows is the tidy function's to say. What does not belong here: values.
+Looked at are the good answers that the archive got since the last look, in JSON, in CSV and EDGAR's indexes; the shape of
+each endpoint is kept in the lake. A drifted field is named; what it means for rows is the tidy function's to say. What does
+not belong here: values.
 """
 
 from __future__ import annotations
 
+import csv
+import itertools
 import json
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -23,6 +27,7 @@ FIELDS = "ops_salescience__answer_fields"
 SOURCE = "drift"
 _MOST_ANSWERS, _MOST_RECORDS, _MOST_BYTES = 50, 2_000, 20_000_000
 """Per endpoint and look: enough to know a shape by, little enough to look every night."""
+_MOST_INDEX_CHARACTERS = 100_000
 _LEAST_RECORDS = 20
 """Records below which a field's absence, or its nulls, may be chance."""
 _MORE_NULLS = 0.25
@@ -106,15 +111,55 @@ def _shapes(services: Services, since: int) -> dict[tuple[str, str], _Shape]:
         shape.newest = number
         if row.answer_class != "ok" or not row.complete or row.body_sha256 is None or row.bytes > _MOST_BYTES:
             continue
-        if shape.answers >= _MOST_ANSWERS or "json" not in (row.content_type or ""):
+        if shape.answers >= _MOST_ANSWERS or not _may_have_fields(row.content_type or ""):
             continue
-        try:
-            content = json.loads(services.archive.open(RawRef(row.body_sha256, row.bytes)).read())
-        except ValueError:
+        content = content_of(row.content_type or "", services.archive.open(RawRef(row.body_sha256, row.bytes)).read())
+        if content is None:
             continue
         shape.answers += 1
         _look(content, "", shape, 0)
     return {key: shape for key, shape in shapes.items() if shape.answers}
+
+
+def _may_have_fields(content_type: str) -> bool:
+    return any(word in content_type.lower() for word in ("json", "csv", "text/plain"))
+
+
+def content_of(content_type: str, body: bytes) -> Any:
+    """A body as values whose fields can be compared: JSON as it is, CSV and EDGAR's indexes as records by their header.
+
+    None for what has no fields: prose, a page, something broken.
+    """
+    if "json" in content_type.lower():
+        try:
+            return json.loads(body)
+        except ValueError:
+            return None
+    text = body.decode("utf-8-sig", "replace")
+    if "csv" in content_type.lower():
+        try:
+            return [
+                {str(name): _cell(value) for name, value in record.items()}
+                for record in itertools.islice(csv.DictReader(text.splitlines(), strict=True), _MOST_RECORDS)
+            ]
+        except csv.Error:
+            return None
+    lines = text[:_MOST_INDEX_CHARACTERS].splitlines()
+    rule = next((number for number, line in enumerate(lines) if len(line) > 20 and not line.strip("-")), 0)
+    if not rule:
+        return None
+    header = [name.strip() for name in re.split(r"\||\s{2,}", lines[rule - 1].strip())]
+    return [dict.fromkeys(header, "") for line in lines[rule + 1 :] if line.strip()]
+
+
+def _cell(value: object) -> object:
+    """A cell as the type that it looks like: nothing, a number, a text."""
+    if not isinstance(value, str) or not value.strip():
+        return None
+    try:
+        return float(value)
+    except ValueError:
+        return value
 
 
 def _look(value: Any, path: str, shape: _Shape, depth: int) -> None:

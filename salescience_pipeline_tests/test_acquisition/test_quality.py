@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 import pytest
 
 from salescience_pipeline.acquisition import quality
-from salescience_pipeline.acquisition.drift import FIELDS
+from salescience_pipeline.acquisition.drift import FIELDS, content_of
 from salescience_pipeline.acquisition.sandbox_process import Sandbox
 from salescience_pipeline.acquisition.services import Services
 from salescience_pipeline.lake.tables import Where
@@ -89,6 +89,35 @@ def test_a_missing_day_is_a_gap_and_a_missing_end_is_stale(stored: Services) -> 
     (late,) = quality.stale(stored)
     assert late.subject == TICKER
     assert "the last trading day was 2026-06-12" in late.sentence
+
+
+@pytest.mark.parametrize(
+    ("kind", "body", "content"),
+    [
+        ("application/json; charset=utf-8", b'[{"a": 1}]', [{"a": 1}]),
+        ("text/csv", b"time,SMA\n2026-06-12,1.5\n2026-06-11,\n", [
+            {"time": "2026-06-12", "SMA": 1.5}, {"time": "2026-06-11", "SMA": None},
+        ]),
+        ("text/plain", b"Form Type   Company Name   File Name\n" + b"-" * 60 + b"\n4   X CORP   edgar/data/1/2.txt\n", [
+            {"Form Type": "", "Company Name": "", "File Name": ""},
+        ]),
+        ("text/plain", b"CIK|Company Name|Form Type\n" + b"-" * 60 + b"\n1|X CORP|4\n", [
+            {"CIK": "", "Company Name": "", "Form Type": ""},
+        ]),
+        ("application/json", b"{", None),
+        ("text/plain", b"Too Many Requests", None),
+    ],
+)  # fmt: skip
+def test_bodies_of_every_kind_have_fields(kind: str, body: bytes, content: object) -> None:
+    assert content_of(kind, body) == content
+
+
+def test_the_header_of_edgar_s_index_is_known(services: Services) -> None:
+    run(services, select("core_sec__company_tickers", ()))
+    assert run(services, select("core_sec__filings_daily", PLAIN, (NEWEST,))).sent
+    assert quality.drifted(services) == []
+    rows = services.tables.read(FIELDS).to_pylist()
+    assert {"Form Type", "File Name"} <= {row["field"].rpartition(" > ")[2] for row in rows if row["provider"] == "sec"}
 
 
 def test_a_field_that_drifts_names_itself(services: Services, sandbox: Sandbox) -> None:
