@@ -57,10 +57,11 @@ def _reports(services: Services, selection: Selection) -> dict[Ticker, dt.date]:
             first=today - _REPORTS_BACK,
             last=today + _REPORTS_AHEAD,
         ),
-        columns=["ticker", "report_date", "as_of_date", "fiscal_year", "fiscal_quarter"],
+        columns=["ticker", "report_date", "as_of_date", "fiscal_year", "fiscal_quarter", "fetched_at"],
     )
     latest: dict[tuple[object, ...], Mapping[str, Any]] = {}
-    for row in rows.sort_by("as_of_date").to_pylist():
+    # A date may move between two readings of one day: the later reading counts.
+    for row in rows.sort_by([("as_of_date", "ascending"), ("fetched_at", "ascending")]).to_pylist():
         quarter = (row["fiscal_year"], row["fiscal_quarter"])
         latest[(row["ticker"], *(quarter if None not in quarter else (row["report_date"],)))] = row
     reports: dict[Ticker, dt.date] = {}
