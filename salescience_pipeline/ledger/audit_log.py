@@ -38,6 +38,10 @@ _LAST = (
     .order_by(_ENTRIES.c.seq.desc())
     .limit(1)
 )
+_LAST_OF_EACH = text(
+    "SELECT name, seq, hash FROM unnest(:names) AS name CROSS JOIN LATERAL"
+    " (SELECT seq, hash FROM audit_log WHERE organization_id = name ORDER BY seq DESC LIMIT 1) AS last"
+)
 _FIELDS = ("organization_id", "seq", "at", "actor", "action", "target", "request_id", "detail", "prev_hash")
 
 
@@ -103,14 +107,11 @@ def append(
 
 def append_all(connection: Connection, entries: Sequence[NewEntry]) -> str:
     """Add entries, each organisation's in this order, inside a transaction that has its turn; returns the last digest."""
-    newest: dict[str, tuple[int, str]] = {}
+    newest = _newest(connection, sorted({str(entry.organization) for entry in entries}))
     rows = []
     for entry in entries:
         name = str(entry.organization)
-        if name not in newest:
-            last = connection.execute(_LAST, {"organization": name}).first()
-            newest[name] = (last.seq, last.hash) if last else (0, GENESIS)
-        seq, before = newest[name]
+        seq, before = newest.get(name, (0, GENESIS))
         values: dict[str, Any] = {
             "organization_id": name,
             "seq": seq + 1,
@@ -130,6 +131,15 @@ def append_all(connection: Connection, entries: Sequence[NewEntry]) -> str:
         return GENESIS
     connection.execute(_INSERT, rows)
     return str(rows[-1]["hash"])
+
+
+def _newest(connection: Connection, organizations: Sequence[str]) -> dict[str, tuple[int, str]]:
+    """Number and digest of each organisation's last entry; one statement where each is a round trip."""
+    if connection.dialect.name == "postgresql" and len(organizations) > 1:
+        found = connection.execute(_LAST_OF_EACH, {"names": list(organizations)})
+        return {row.name: (row.seq, row.hash) for row in found}
+    rows = {name: connection.execute(_LAST, {"organization": name}).first() for name in organizations}
+    return {name: (row.seq, row.hash) for name, row in rows.items() if row is not None}
 
 
 class AuditLog:

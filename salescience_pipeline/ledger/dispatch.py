@@ -1,7 +1,7 @@
 """From pending sources to runs, as far as the ledger is concerned: which chunk is next, who works on it, who died.
 
 A chunk is what one run does. It goes waiting -> sent (the sensor asked Dagster for a run) -> running (the run claimed it)
--> over; a dead run's chunk becomes waiting again under the next run key, three times at most. What does not belong here:
+-> over; a dead run's chunk becomes waiting again under the next run key, unless three died at work. Not here:
 Dagster (``orchestration.submissions`` asks it), and what a run does.
 """
 

@@ -23,6 +23,7 @@ from salescience_pipeline.ledger.job_rows import (
     source_values,
 )
 from salescience_pipeline.ledger.job_rules import SourceStatus, job_status
+from salescience_pipeline.ledger.scoping import enter
 from salescience_pipeline.ledger.sealing import Owned
 from salescience_pipeline.ledger.webhooks import announce
 
@@ -66,11 +67,14 @@ class Making:
             audit_log.NewEntry(organization, self.now, actor, "job.create", job.job_id, job.request_id, detail)
         )
 
-    def write(self, connection: Connection) -> None:
-        """Write what was gathered, parents before children."""
+    def write(self, connection: Connection, wall: OrganizationId | None) -> None:
+        """Write what was gathered, parents before children; ``wall`` is what the transaction sees."""
         for statement, rows in self._rows:
             if rows:
                 connection.execute(statement, rows)
         audit_log.append_all(connection, self._entries)
         for organization, ended in self._ended.items():
+            enter(connection, organization)
             announce(connection, organization, ended, self.now)
+        if self._ended:
+            enter(connection, wall)

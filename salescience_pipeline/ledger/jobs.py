@@ -43,9 +43,11 @@ from salescience_pipeline.ledger.webhooks import announce
 
 _JOBS = Job.metadata.tables[Job.__tablename__]
 _COUNT_OPEN = (
-    select(func.count())
-    .select_from(_JOBS)
-    .where(_JOBS.c.organization_id == bindparam("organization"), _JOBS.c.status.in_(["pending", "processing"]))
+    select(_JOBS.c.organization_id, func.count())
+    .where(
+        _JOBS.c.organization_id.in_(bindparam("names", expanding=True)), _JOBS.c.status.in_(["pending", "processing"])
+    )
+    .group_by(_JOBS.c.organization_id)
 )
 
 
@@ -88,49 +90,45 @@ class Jobs:
     def create_together(self, creations: Sequence[Creation]) -> list[Mapping[str, Any] | LedgerError | None]:
         """Make what several callers ask for, in one transaction; what each of them gets from :meth:`create`.
 
-        An error of one caller is its answer and costs the others nothing. On PostgreSQL every statement still sees one
-        organisation only.
+        An error of one caller is its answer and costs the others nothing. Where all of it is one organisation's, PostgreSQL
+        lets nothing else be seen; rows of several are written in one go, and only what a key was used for is looked up
+        behind its owner's wall.
         """
-        now = self._clock()
-        answers: dict[int, Mapping[str, Any] | LedgerError | None] = {}
-        with writing(self._engine, creations[0].organization) as connection:
-            names = sorted({creation.organization for creation in creations})
+        names = sorted({creation.organization for creation in creations})
+        wall = names[0] if len(names) == 1 else None
+        with writing(self._engine, wall) as connection:
             audit_log.take_turn(connection, names)
-            # The walls are PostgreSQL's; SQLite has none, so there all rows go in at once.
-            walls = [{name} for name in names] if connection.dialect.name == "postgresql" else [set(names)]
-            for inside in walls:
-                enter(connection, min(inside))
-                making, opened = Making(now), Counter[str]()
-                for place, creation in enumerate(creations):
-                    if creation.organization in inside:
-                        answers[place] = self._add(connection, making, opened, creation)
-                making.write(connection)
-        return [answers[place] for place in range(len(creations))]
+            making, opened = Making(self._clock()), _open_jobs(connection, names)
+            answers = [self._add(connection, making, opened, creation, wall) for creation in creations]
+            making.write(connection, wall)
+        return answers
 
+    @staticmethod
     def _add(
-        self, connection: Connection, making: Making, opened: Counter[str], creation: Creation
+        connection: Connection, making: Making, opened: Counter[str], creation: Creation, wall: OrganizationId | None
     ) -> Mapping[str, Any] | LedgerError | None:
         """Add one caller's rows to what is being made; its answer."""
         organization, once = creation.organization, creation.once
-        if once is not None and (before := said_before(connection, organization, once, making.now)) is not None:
-            return before
+        if once is not None:
+            enter(connection, organization)
+            before = said_before(connection, organization, once, making.now)
+            if before is not None:
+                enter(connection, wall)
+                return before
         waiting = sum(not _is_answered(job) for job in creation.jobs)
-        if waiting and organization not in opened:
-            opened[organization] = self._open_jobs(connection, organization)
-        if waiting and opened[organization] + waiting > creation.max_open:
+        full = waiting and opened[organization] + waiting > creation.max_open
+        if once is not None:
+            if not full:
+                keep_answer(connection, organization, once, making.now)
+            enter(connection, wall)
+        if full:
             return TooManyOpenJobs(
                 f"{organization} may have {creation.max_open} open jobs; wait for some of them to end."
             )
         opened[organization] += waiting
-        if once is not None:
-            keep_answer(connection, organization, once, making.now)
         for job in creation.jobs:
             making.add(organization, job, creation.actor)
         return None
-
-    @staticmethod
-    def _open_jobs(connection: Connection, organization: OrganizationId) -> int:
-        return connection.scalar(_COUNT_OPEN, {"organization": str(organization)}) or 0
 
     # -- looking ----------------------------------------------------------------------------------------------------
     def view(self, organization: OrganizationId, job_id: str) -> JobView | None:
@@ -297,6 +295,11 @@ class Jobs:
 _JOB_FIELDS = (
     "organization_id", "job_id", "kind", "name", "request", "request_id", "user_id", "priority", "created_at", "updated_at",
 )  # fmt: skip
+
+
+def _open_jobs(connection: Connection, organizations: Sequence[OrganizationId]) -> Counter[str]:
+    rows = connection.execute(_COUNT_OPEN, {"names": [str(name) for name in organizations]}).all()
+    return Counter({row[0]: row[1] for row in rows})
 
 
 def _is_answered(job: NewJob) -> bool:
