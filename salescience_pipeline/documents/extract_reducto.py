@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import uuid
-from bisect import bisect_right
 from typing import Any
 
 from salescience_pipeline.documents.document import Document
 from salescience_pipeline.documents.extract_model import Citation, Extraction, Leaf, Tree
+from salescience_pipeline.documents.reducto import Pages
 
 _HIGH = 0.7
 _CREDITS_PER_PAGE = 1.0
@@ -48,8 +48,7 @@ def to_reducto(
 class _Writer:
     def __init__(self, document: Document) -> None:
         self.blocks = document.blocks
-        self.starts = document.layout.page_starts
-        self.ends = [*self.starts[1:], document.base + len(document.source.data)]
+        self.pages = Pages(document.layout.page_starts, document.base + len(document.source.data))
 
     def tree(self, tree: Tree) -> Any:
         if isinstance(tree, Leaf):
@@ -65,7 +64,7 @@ class _Writer:
         found: dict[str, Any] = {
             "type": kind,
             "content": citation.content,
-            "bbox": self.bbox(citation.start, citation.end),
+            "bbox": self.pages.bbox(citation.start, citation.end),
             "confidence": "high" if confidence >= _HIGH else "low",
             "granular_confidence": {
                 "extract_confidence": round(confidence, 3),
@@ -77,22 +76,6 @@ class _Writer:
             found["parentBlock"] = {
                 "type": kind,
                 "content": block.text[:2000],
-                "bbox": self.bbox(block.start, block.end),
+                "bbox": self.pages.bbox(block.start, block.end),
             }
         return found
-
-    def bbox(self, start: int, end: int) -> dict[str, Any]:
-        """The share of its page's bytes that lies before and in ``start`` to ``end``."""
-        page = max(1, bisect_right(self.starts, start))
-        top, bottom = self.starts[page - 1], self.ends[page - 1]
-        size = max(1, bottom - top)
-        begin = min(max((start - top) / size, 0.0), 1.0)
-        finish = min(max((end - top) / size, begin), 1.0)
-        return {
-            "left": 0.0,
-            "top": round(begin, 6),
-            "width": 1.0,
-            "height": round(finish - begin, 6),
-            "page": page,
-            "original_page": page,
-        }

@@ -99,12 +99,35 @@ def _job_id(document: Document) -> str:
     return str(uuid.uuid5(uuid.NAMESPACE_OID, digest))
 
 
+class Pages:
+    """Where the pages of a document begin and end, in bytes of its source."""
+
+    def __init__(self, starts: list[int], end: int) -> None:
+        """Of the first byte of each page, in order, and the document's end."""
+        self.starts, self.ends = starts, [*starts[1:], end]
+
+    def bbox(self, start: int, end: int, page: int = 0) -> dict[str, Any]:
+        """The share of its page's bytes that lies before and in ``start`` to ``end``; ``page`` counts from 1, 0 is unknown."""
+        page = page or max(1, bisect_right(self.starts, start))
+        top, bottom = self.starts[page - 1], self.ends[page - 1]
+        size = max(1, bottom - top)
+        begin = min(max((start - top) / size, 0.0), 1.0)
+        finish = min(max((end - top) / size, begin), 1.0)
+        return {
+            "left": 0.0,
+            "top": round(begin, 6),
+            "width": 1.0,
+            "height": round(finish - begin, 6),
+            "page": page,
+            "original_page": page,
+        }
+
+
 class _Writer:
     """Writes chunks and blocks of one document."""
 
     def __init__(self, page_starts: list[int], end: int, options: ParseOptions) -> None:
-        self.page_starts = page_starts
-        self.page_ends = [*page_starts[1:], end]
+        self.pages = Pages(page_starts, end)
         self.options = options
 
     def chunks(self, chunks: list[Chunk]) -> list[dict[str, Any]]:
@@ -179,14 +202,14 @@ class _Writer:
                         "text": cell.text,
                         "row_idx": cell.row,
                         "col_idx": cell.col,
-                        "bbox": self.bbox(cell.start, cell.end, block.page),
+                        "bbox": self.pages.bbox(cell.start, cell.end, block.page),
                         "source": {"start": cell.start, "end": cell.end},
                     }
                     for cell in block.table.cells
                 ]
         return {
             "type": block.type.value,
-            "bbox": self.bbox(block.start, block.end, block.page),
+            "bbox": self.pages.bbox(block.start, block.end, block.page),
             "content": content,
             "image_url": None,
             "chart_data": None,
@@ -196,22 +219,6 @@ class _Writer:
                 "extract_confidence": None,
             },
             "extra": extra,
-        }
-
-    def bbox(self, start: int, end: int, page: int) -> dict[str, Any]:
-        """The share of its page's bytes that lies before and in ``start`` to ``end``."""
-        page = page or bisect_right(self.page_starts, start)
-        top, bottom = self.page_starts[page - 1], self.page_ends[page - 1]
-        size = max(1, bottom - top)
-        begin = min(max((start - top) / size, 0.0), 1.0)
-        finish = min(max((end - top) / size, begin), 1.0)
-        return {
-            "left": 0.0,
-            "top": round(begin, 6),
-            "width": 1.0,
-            "height": round(finish - begin, 6),
-            "page": page,
-            "original_page": page,
         }
 
 
