@@ -10,7 +10,7 @@ import pytest
 from salescience_pipeline.acquisition.housekeeping import keep_house
 from salescience_pipeline.acquisition.services import Services
 from salescience_pipeline.lake.errors import UnknownTable
-from salescience_pipeline.orchestration.maintenance import ANSWERS, JOB, build_maintenance_schedule
+from salescience_pipeline.orchestration.maintenance import ANSWERS, JOB
 from salescience_pipeline_tests.test_lake.rows import FACTS, PRICES, attempt, days, fact, price, table
 from salescience_pipeline_tests.test_orchestration.conftest import Runner, failure_of
 
@@ -75,9 +75,3 @@ def test_what_cannot_be_asked_for_touches_nothing(services: Services) -> None:
     with pytest.raises(ValueError, match="at least 24 hours"):
         keep_house(services, grace=dt.timedelta(hours=1))
     assert services.tables.version(ANSWERS) is None
-
-
-def test_the_schedule_is_nightly_dated_and_shipped_stopped() -> None:
-    schedule = build_maintenance_schedule()
-    assert (schedule.cron_schedule, schedule.execution_timezone) == ("30 3 * * *", "America/New_York")
-    assert schedule.default_status.value == "STOPPED"
