@@ -175,9 +175,26 @@ class Settings(BaseSettings):
     gateway_port: int = Field(8100, ge=0, le=65_535, description="Port of the gateway; 0 takes a free one.")
     gateway_auth: str = Field(
         "auto",
-        pattern="^(auto|none|api_key)$",
-        description="Who may ask the gateway: `api_key`, or `none` for programs on this machine only; `auto` is `none` in the "
-        "sandbox's worlds and `api_key` in the live one.",
+        pattern="^(auto|none|api_key|jwt)$",
+        description="Who may ask the gateway: `api_key`, `jwt` (tokens of an identity provider, and API keys), or `none` for "
+        "programs on this machine only; `auto` is `none` in the sandbox's worlds and `api_key` in the live one.",
+    )
+    jwt_issuer: str | None = Field(None, description="The issuer (`iss`) whose tokens are taken, to the letter.")
+    jwt_audience: str | None = Field(None, description="The audience (`aud`) that a token must name: this gateway.")
+    jwt_jwks_url: str | None = Field(
+        None, description="Where the issuer's public keys are (JWKS), https only; or `SALESCIENCE_JWT_JWKS_FILE`."
+    )
+    jwt_jwks_file: Path | None = Field(None, description="A file with the issuer's public keys (JWKS).")
+    jwt_algorithms: list[str] = Field(
+        default=["RS256", "PS256", "ES256", "EdDSA"],
+        description="JSON list of the algorithms that tokens may be signed with; only asymmetric ones are taken.",
+    )
+    jwt_organization_claim: str = Field("org_id", description="The claim that names the organisation, as its id.")
+    jwt_scope_claim: str = Field("scope", description="The claim of scopes: words in one text, or a list.")
+    jwt_needs_nbf: bool = Field(
+        True,
+        description="Whether a token must say from when it is valid (`nbf`); where its issuer never does, `false` has it say "
+        "when it was issued (`iat`) instead.",
     )
     gateway_origins: list[str] = Field(
         default=[], description="JSON list of web origins whose pages may call the gateway (CORS); `*` is refused."

@@ -45,7 +45,8 @@ def gateway(
     from salescience_pipeline.clients import logs  # noqa: PLC0415
     from salescience_pipeline.gateway.app import create_app  # noqa: PLC0415
     from salescience_pipeline.gateway.connections import PatientProtocol  # noqa: PLC0415
-    from salescience_pipeline.gateway.state import State, is_loopback  # noqa: PLC0415
+    from salescience_pipeline.gateway.hosts import is_loopback  # noqa: PLC0415
+    from salescience_pipeline.gateway.state import State  # noqa: PLC0415
     from salescience_pipeline.settings import SettingsError  # noqa: PLC0415
 
     settings = settings_for(live=live, corpus=corpus, home=home, gateway_host=host, gateway_port=port)

@@ -26,7 +26,11 @@ PASSED_PATH = r"^(?!\.{1,2}$)[^\x00-\x1f\x7f/\\@%]+$"
 _PATTERNS: Mapping[str, str] = {"organization_id": ORGANIZATION_PATTERN, "table": f"^{TableName.pattern.pattern}$"}
 """Parameters whose own types refuse what does not match, with a sentence of their own."""
 _SCHEMES: Mapping[str, Mapping[str, str]] = {
-    "bearer": {"type": "http", "scheme": "bearer", "description": "An API key: `salescience keys create`."},
+    "bearer": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "An API key (`salescience keys create`), or a token where `jwt` is on.",
+    },
     "header": {
         "type": "apiKey",
         "in": "header",

@@ -5,7 +5,6 @@ One per process and without any state of a client: two gateways on one database 
 
 from __future__ import annotations
 
-import ipaddress
 import threading
 import time
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from fastapi import Depends, Request
 from starlette.concurrency import run_in_threadpool
 
+from salescience_pipeline.gateway.hosts import is_loopback
 from salescience_pipeline.gateway.observing import HttpFigures
 from salescience_pipeline.gateway.problems import Problem
 from salescience_pipeline.gateway.rates import Rates
@@ -22,28 +22,20 @@ from salescience_pipeline.identifiers import InvalidIdentifier, OrganizationId
 from salescience_pipeline.ledger.checkpointing import Checkpointer
 from salescience_pipeline.ledger.group_commit import GroupCommit
 from salescience_pipeline.ledger.ledger import Ledger
-from salescience_pipeline.ledger.organizations import SCOPES, Principal
+from salescience_pipeline.ledger.organizations import KEY_PREFIX, SCOPES, Limits, Principal
 from salescience_pipeline.settings import Settings, SettingsError
 
 if TYPE_CHECKING:
     from salescience_pipeline.acquisition.services import Services
+    from salescience_pipeline.gateway.tokens import Tokens
     from salescience_pipeline.lake.results import Results
 
 _ANSWER_SECONDS, _NO_ANSWER_SECONDS = 30.0, 3.0
 LOCAL = OrganizationId("local")
 """The organisation of requests that name none, where no key is needed."""
+_MAX_KEY = 200
 _REMEMBER_SECONDS = 2.0
 """How long a key's owner is remembered; a revoked key works that much longer at most."""
-
-
-def is_loopback(host: str) -> bool:
-    """Whether an address or a Host name means this machine."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False
 
 
 class State:
@@ -53,12 +45,15 @@ class State:
         """Nothing is opened yet.
 
         Raises:
-            SettingsError: for an origin list that allows everybody.
+            SettingsError: for an origin list that allows everybody, and for tokens that anybody could make.
         """
         if "*" in settings.gateway_origins:
             raise SettingsError("SALESCIENCE_GATEWAY_ORIGINS must name its origins; * is refused.")
         self.settings = settings
-        self.needs_key = settings.gateway_auth == "api_key" or (settings.gateway_auth == "auto" and settings.is_live)
+        self.needs_key = settings.gateway_auth in ("api_key", "jwt") or (
+            settings.gateway_auth == "auto" and settings.is_live
+        )
+        self.tokens = self._open_tokens() if settings.gateway_auth == "jwt" else None
         self.figures = HttpFigures()
         self.rates = Rates(lambda: self.ledger.request_limits, settings.requests_per_minute)
         self._lock = threading.Lock()
@@ -67,6 +62,15 @@ class State:
         self._has_lake, self._look_again = False, 0.0
         self.reading = threading.BoundedSemaphore(2)
         self._answers: dict[object, tuple[float, Any]] = {}
+
+    def _open_tokens(self) -> Tokens:
+        from salescience_pipeline.gateway import jwks, tokens  # noqa: PLC0415 - only where tokens are taken
+
+        keys = jwks.KeySet(tokens.source_of(self.settings))
+        return tokens.Tokens(tokens.rules_of(self.settings), keys, self._limits_of)
+
+    def _limits_of(self, organization: OrganizationId) -> Limits | None:
+        return self.ledger.organizations.limits_of(organization)
 
     @cached_property
     def ledger(self) -> Ledger:
@@ -116,13 +120,20 @@ class State:
             ledger.close()
 
     def principal_of(self, key: str) -> Principal | None:
-        """Whose key it is, remembered for two seconds."""
+        """Whose API key (or token, where tokens are taken) it is, remembered for two seconds.
+
+        Raises:
+            Problem: 503 while the keys that a token is judged by cannot be had.
+        """
         now = time.monotonic()
         with self._lock:
             found = self._principals.get(key)
             if found is not None and found[0] > now:
                 return found[1]
-        principal = self.ledger.organizations.principal_of(key)
+        if self.tokens is not None and not key.startswith(KEY_PREFIX):
+            principal = self.tokens.principal_of(key)
+        else:
+            principal = self.ledger.organizations.principal_of(key) if len(key) <= _MAX_KEY else None
         with self._lock:
             if len(self._principals) > 10_000:
                 self._principals.clear()
@@ -224,18 +235,20 @@ def caller_of(request: Request) -> Caller:
     """Find out who is asking.
 
     Raises:
-        Problem: 401 without a key that works, 403 for a request from elsewhere where no key is needed.
+        Problem: 401 without a key or token that works, 403 for a request from elsewhere where no key is needed, 503 while
+            tokens cannot be judged.
     """
     state, request_id = state_of(request), str(request.state.request_id)
     key = _key_of(request)
     if key is not None:
-        principal = state.principal_of(key) if len(key) <= 200 else None
+        principal = state.principal_of(key)
         if principal is not None:
             return Caller(state, principal, request_id)
+    named = "API key" if state.tokens is None else "API key or token"
     if state.needs_key or key is not None:
         raise Problem(
             401, "key_invalid" if key is not None else "key_missing",
-            "The API key does not work." if key is not None else "An API key is needed: Authorization: Bearer <key>.",
+            f"The {named} does not work." if key is not None else f"An {named} is needed: Authorization: Bearer <key>.",
             headers={"WWW-Authenticate": "Bearer"},
         )  # fmt: skip
     # Without keys the machine itself is the wall: nothing from another one, and no page that rebinds its name to us.

@@ -39,7 +39,8 @@ SCOPES: tuple[str, ...] = (
 """What a key may be good for; ``admin`` contains all others."""
 MAX_OPEN_JOBS = 5_000
 """Jobs that an organisation may have open at once, unless its row says otherwise."""
-_PREFIX = "ssk_"
+KEY_PREFIX = "ssk_"
+"""What every API key begins with, and no token of an identity provider does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,14 @@ class Principal:
     def may(self, scope: str) -> bool:
         """Whether ``scope`` is granted."""
         return scope in self.scopes or "admin" in self.scopes
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What an organisation may do at once and in a minute."""
+
+    max_open_jobs: int
+    requests_per_minute: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +142,7 @@ class Organizations:
         if unknown or not wanted:
             raise LedgerError(f"A key needs scopes out of {', '.join(SCOPES)}; not {', '.join(unknown) or 'none'}.")
         self.ensure(organization)
-        now, key = self._clock(), _PREFIX + secrets.token_urlsafe(32)
+        now, key = self._clock(), KEY_PREFIX + secrets.token_urlsafe(32)
         row = KeyRow(
             key_id=secrets.token_hex(8),
             organization_id=str(organization),
@@ -169,6 +178,15 @@ class Organizations:
                 .values(revoked_at=self._clock())
             )
             return changed.rowcount == 1
+
+    def limits_of(self, organization: OrganizationId) -> Limits | None:
+        """The organisation's limits, or None when it is unknown or was shut out."""
+        query = select(Organization.max_open_jobs, Organization.requests_per_minute).where(
+            Organization.id == str(organization), Organization.disabled_at.is_(None)
+        )
+        with looking(self._engine, organization) as connection:
+            row = connection.execute(query).first()
+        return None if row is None else Limits(row.max_open_jobs, row.requests_per_minute)
 
     def principal_of(self, key: str) -> Principal | None:
         """Whose key it is, or None for one that is unknown, revoked, expired, or of a disabled organisation."""
