@@ -14,9 +14,9 @@ from salescience_pipeline.identifiers import OrganizationId
 from salescience_pipeline.ledger import Ledger, migrate
 from salescience_pipeline.ledger.audit_log import GENESIS
 from salescience_pipeline.ledger.errors import LedgerError
-from salescience_pipeline.ledger.organizations import Organizations
+from salescience_pipeline.ledger.organizations import MAX_OPEN_JOBS, Limits, Organizations
 from salescience_pipeline.ledger.scoping import looking, writing
-from salescience_pipeline.ledger.service_models import PRIVATE_TABLES, ApiKey, AuditEntry, Base, Job
+from salescience_pipeline.ledger.service_models import PRIVATE_TABLES, ApiKey, AuditEntry, Base, Job, Organization
 from salescience_pipeline_tests.test_gateway.conftest import ACME, OTHER, new_job, submit
 from salescience_pipeline_tests.test_gateway.test_ledger_jobs import Clock
 
@@ -167,6 +167,17 @@ def test_003_06_threat_1_the_database_shows_an_organisation_its_own_rows_only(re
                 organization_id="other", webhook_id="w", url="u", secret="s", created_at=dt.datetime.now(dt.UTC)
             )
         )
+
+
+def test_003_06_the_limits_of_an_organisation_are_found_behind_the_databases_walls(restricted: Engine) -> None:
+    organizations = Ledger(restricted).organizations
+    organizations.ensure(ACME)
+    organizations.limit_requests(ACME, 7)
+    assert organizations.limits_of(ACME) == Limits(MAX_OPEN_JOBS, 7)
+    assert organizations.limits_of(OTHER) is None
+    with writing(restricted, ACME) as connection:
+        connection.execute(update(Organization).values(disabled_at=dt.datetime.now(dt.UTC)))
+    assert organizations.limits_of(ACME) is None
 
 
 def test_003_06_the_setting_does_not_outlive_its_transaction(restricted: Engine) -> None:
