@@ -4,6 +4,9 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
+# Many tests wait for other processes: two more at work than there are cores.
+WORKERS ?= $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) + 2)))
+
 .DEFAULT_GOAL := help
 .PHONY: help demo up test check docs benchmarks constraints clean
 
@@ -35,7 +38,7 @@ up: $(VENV)/.runtime ## Start sandbox, code locations, daemon and the Dagster UI
 
 # By file, in order: fixtures of a module are made once, and the long files come first.
 test: $(VENV)/.dev ## Run all tests: no network, no service to start by hand
-	$(BIN)/python -m pytest -q -n auto --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 check: $(VENV)/.dev ## Style, types, architecture and generated documents
 	$(BIN)/ruff format --check .
