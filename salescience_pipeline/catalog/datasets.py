@@ -186,18 +186,6 @@ def writers_of(table: str) -> tuple[str, ...]:
     return tuple(key for dataset in _ROWS for key, written in dataset.outputs.items() if written == table)
 
 
-def dataset_of_asset(asset_key: str) -> Dataset:
-    """The dataset that materialises ``asset_key``.
-
-    Raises:
-        KeyError: when no dataset does.
-    """
-    for dataset in _ROWS:
-        if asset_key in dataset.outputs:
-            return dataset
-    raise KeyError(asset_key)
-
-
 def shared_tables() -> tuple[TableName, ...]:
     """Tables with several writers: each is shown as an asset of its own above them."""
     return tuple(table.name for table in TABLES.values() if len(writers_of(table.name)) > 1)

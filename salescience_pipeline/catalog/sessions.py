@@ -70,14 +70,3 @@ def last_session_out(now: dt.datetime) -> dt.date:
     if local.time() >= EOD_READY and is_session(local.date()):
         return local.date()
     return last_session_before(local.date())
-
-
-def sec_business_days(first: dt.date, last: dt.date) -> list[dt.date]:
-    """Days from ``first`` to ``last`` on which EDGAR writes a daily index: weekdays that are no federal holiday.
-
-    The exchange trades on two federal holidays on which EDGAR rests (Columbus Day and Veterans Day), and EDGAR works on
-    Good Friday; a day that is asked for in vain costs one request, a day left out costs filings, so only weekends are
-    left out here.
-    """
-    days = (first + dt.timedelta(days=offset) for offset in range((last - first).days + 1))
-    return [day for day in days if day.weekday() < 5]

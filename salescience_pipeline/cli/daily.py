@@ -171,8 +171,6 @@ def _cell(value: Any) -> Any:
 
 def verify(as_json: AsJson = False, live: Live = False, corpus: Corpus = None, home: Home = None) -> None:
     """Re-hash every archived answer and hold every table against its catalogue row; exit code 1 when something is wrong."""
-    from dataclasses import asdict  # noqa: PLC0415
-
     from rich.progress import Progress  # noqa: PLC0415
 
     from salescience_pipeline.acquisition.services import Services  # noqa: PLC0415
@@ -189,7 +187,7 @@ def verify(as_json: AsJson = False, live: Live = False, corpus: Corpus = None, h
 
         report = check(services.archive, services.tables, progress=told)
     if as_json:
-        show_json(asdict(report))
+        show_json(report.to_dict())
     else:
         out.print(
             f"Archive: {report.archive.answers:,} answers, {report.archive.bodies:,} bodies, "

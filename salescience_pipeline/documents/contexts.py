@@ -38,11 +38,6 @@ class Context:
     dimensions: MappingProxyType[str, str | None] = field(default_factory=lambda: MappingProxyType({}))
     typed: frozenset[str] = frozenset()
 
-    @property
-    def is_instant(self) -> bool:
-        """Whether the period is one moment."""
-        return self.start is None and self.end is not None
-
 
 @dataclass(frozen=True, slots=True)
 class Unit:
