@@ -1,18 +1,20 @@
-"""A running sandbox for the tests of a module; what it serves, the module says as ``SERVES``: arguments of its command."""
+"""A running sandbox with every provider; tests that need another one (a corpus, limits, leases) start it with ``running``."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
+import pandas as pd
 import pytest
 
-from salescience_pipeline_tests.test_sandbox.serving import Served, running
+from salescience_pipeline.sandbox.filings import Cabinet
+from salescience_pipeline_tests.test_sandbox.serving import TOKEN, WORLD, Served, running
 
 
-@pytest.fixture(scope="module")
-def server(request: pytest.FixtureRequest) -> Iterator[Served]:
-    """One server for all tests of the module; all providers where the module names none."""
-    with running(*getattr(request.module, "SERVES", ())) as served:
+@pytest.fixture(scope="session")
+def server() -> Iterator[Served]:
+    """One server for all tests of this process: what it has drawn of its market serves the next file, too."""
+    with running() as served:
         yield served
 
 
@@ -22,3 +24,16 @@ def sandbox(server: Served) -> Iterator[Served]:
     server.reset()
     yield server
     server.reset()
+
+
+@pytest.fixture(scope="session")
+def cabinet() -> Cabinet:
+    """Every fictional filing of the market that the servers show."""
+    return Cabinet(WORLD)
+
+
+@pytest.fixture(scope="session")
+def adjusted(server: Served) -> pd.Series:
+    """Adjusted closes of one company by day, from another provider of prices than the one that is tested with them."""
+    rows = server.get("/tiingo/tiingo/daily/CALDQ/prices?startDate=2015-01-01", headers=TOKEN).json()
+    return pd.Series({row["date"][:10]: row["adjClose"] for row in rows})

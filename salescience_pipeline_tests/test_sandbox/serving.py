@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import datetime as dt
 import json
 import subprocess
 import sys
@@ -14,11 +15,18 @@ from pathlib import Path
 
 import httpx
 
+from salescience_pipeline.sandbox.world import World
+
 TODAY = "2026-11-20"
 """The date at which the tests look at the fictional market: a Friday, so the last bar is Thursday the 19th."""
 LAST = "2026-11-19"
+DAY = dt.date.fromisoformat(TODAY)
+WORLD = World(7, 12, DAY)
+"""The market that a server shows unless told otherwise, drawn in this process: its answers are held against it."""
 PRICE_PROVIDERS = ("--providers", "yahoo,tiingo")
 TOKEN = {"Authorization": "Token any"}
+AGENT = {"User-Agent": "Example Company someone@example.com"}
+"""Who asks, as EDGAR wants to know it; a server's client says it to everybody."""
 
 
 @dataclass
@@ -80,7 +88,7 @@ def running(*arguments: str, **popen) -> Iterator[Served]:
         process = subprocess.Popen(command(*arguments, state_file=state_file), stdout=subprocess.DEVNULL, **popen)
         try:
             state = wait_for(state_file, process)
-            with httpx.Client(base_url=state["url"], timeout=20) as client:
+            with httpx.Client(base_url=state["url"], headers=AGENT, timeout=20) as client:
                 yield Served(process, state, client)
         finally:
             process.terminate()

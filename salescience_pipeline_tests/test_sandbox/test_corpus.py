@@ -21,7 +21,6 @@ from salescience_pipeline.sandbox.corpus_sgml import own_name, read_documents, r
 from salescience_pipeline_tests.test_sandbox.serving import Served, running
 from salescience_pipeline_tests.test_sandbox.witness import corpus
 
-AGENT = {"User-Agent": "Example Company someone@example.com"}
 COLUMNS = ("path", "kind", "what", "company", "cik", "form", "accession", "filing_date", "period", "sha256")
 
 HEADER = """<SEC-DOCUMENT>{accession}.txt : 20240502
@@ -133,7 +132,6 @@ def small(tmp_path_factory) -> Path:
 @pytest.fixture(scope="module")
 def server(small):
     with running("--providers", "edgar", "--corpus", str(small)) as served:
-        served.http.headers.update(AGENT)
         yield served
 
 
@@ -142,7 +140,6 @@ def recordings(small):
     """A server over the recordings, or over the small folder where there are none, and its folder."""
     folder = corpus() or small
     with running("--providers", "edgar", "--corpus", str(folder)) as served:
-        served.http.headers.update(AGENT)
         yield served, folder
 
 

@@ -12,9 +12,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
-from salescience_pipeline_tests.test_sandbox.serving import Served, running
+from salescience_pipeline_tests.test_sandbox.serving import Served
 
 EDGARTOOLS = """
 import json, sys, warnings
@@ -71,13 +69,6 @@ print(json.dumps({"counts": counts, "files": files}))
 """
 
 
-@pytest.fixture(scope="module")
-def server():
-    with running("--providers", "edgar") as served:
-        served.http.headers.update({"User-Agent": "Example Company someone@example.com"})
-        yield served
-
-
 def run(code: str, folder: Path, *arguments: str, **environment: str) -> dict:
     """Run ``code`` in a process whose home is ``folder`` and read the JSON of its last line."""
     done = subprocess.run(
@@ -93,9 +84,8 @@ def run(code: str, folder: Path, *arguments: str, **environment: str) -> dict:
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def test_edgartools_reads_the_sandbox(server: Served, tmp_path):
-    server.reset()
-    base = f"{server.url}/edgar"
+def test_edgartools_reads_the_sandbox(sandbox: Served, tmp_path):
+    base = f"{sandbox.url}/edgar"
     told = run(
         EDGARTOOLS,
         tmp_path,
@@ -105,16 +95,16 @@ def test_edgartools_reads_the_sandbox(server: Served, tmp_path):
         EDGAR_LOCAL_DATA_DIR=str(tmp_path / "edgar"),
     )
     assert (told["name"], told["cik"]) == ("Calderquist Devices Inc. (fictional)", 9900003)
-    page = server.get("/edgar/submissions/CIK0009900003.json").json()["filings"]["recent"]
+    page = sandbox.get("/edgar/submissions/CIK0009900003.json").json()["filings"]["recent"]
     rows = list(zip(page["form"], page["accessionNumber"], strict=True))
     assert told["annual"] == [accession for form, accession in rows if form == "10-K"]
     assert told["html"] > 300_000
     assert told["whole"]
-    truth = server.get(f"/_sandbox/truth/facts/{told['annual'][0]}").json()["facts"]
+    truth = sandbox.get(f"/_sandbox/truth/facts/{told['annual'][0]}").json()["facts"]
     assert set(told["concepts"]) == {fact["concept"] for fact in truth}
     assets = sorted(float(f["value"]) for f in truth if f["concept"] == "us-gaap:Assets" and not f["dimensions"])
     assert told["assets"] == assets
-    items = server.get(f"/_sandbox/truth/items/{told['annual'][0]}").json()["items"]
+    items = sandbox.get(f"/_sandbox/truth/items/{told['annual'][0]}").json()["items"]
     assert told["items"] == [f"Item {item['item']}" for item in items]
     assert told["risks"]
     assert told["company_facts"] > 5000
@@ -122,14 +112,13 @@ def test_edgartools_reads_the_sandbox(server: Served, tmp_path):
     assert "S" in told["owner_codes"]
     assert told["current"] > 10
     assert told["heavy"] == 8
-    assert set(server.stats()["providers"]["edgar"]["statuses"]) == {"200"}
+    assert set(sandbox.stats()["providers"]["edgar"]["statuses"]) == {"200"}
 
 
-def test_sec_edgar_downloader_reads_the_sandbox(server: Served, tmp_path):
-    server.reset()
-    told = run(DOWNLOADER, tmp_path, f"{server.url}/edgar", str(tmp_path / "filings"))
+def test_sec_edgar_downloader_reads_the_sandbox(sandbox: Served, tmp_path):
+    told = run(DOWNLOADER, tmp_path, f"{sandbox.url}/edgar", str(tmp_path / "filings"))
     assert told["counts"] == {"10-K": 3, "4": 3, "heavy": 8}
-    page = server.get("/edgar/submissions/CIK0009900003.json").json()["filings"]["recent"]
+    page = sandbox.get("/edgar/submissions/CIK0009900003.json").json()["filings"]["recent"]
     rows = list(zip(page["form"], page["accessionNumber"], page["size"], strict=True))
     for form in ("10-K", "4"):
         newest = [(accession, size) for kind, accession, size in rows if kind == form][:3]
@@ -137,4 +126,4 @@ def test_sec_edgar_downloader_reads_the_sandbox(server: Served, tmp_path):
             place = f"sec-edgar-filings/CALDQ/{form}/{accession}"
             assert told["files"][f"{place}/full-submission.txt"] == size
             assert any(name.startswith(f"{place}/primary-document.") for name in told["files"])
-    assert set(server.stats()["providers"]["edgar"]["statuses"]) == {"200"}
+    assert set(sandbox.stats()["providers"]["edgar"]["statuses"]) == {"200"}

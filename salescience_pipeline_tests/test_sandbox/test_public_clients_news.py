@@ -15,8 +15,7 @@ from urllib3.exceptions import MaxRetryError
 
 from salescience_pipeline.sandbox import indicators
 from salescience_pipeline.sandbox.adjust import Adjustment
-from salescience_pipeline.sandbox.world import World
-from salescience_pipeline_tests.test_sandbox.serving import LAST, TODAY, Served
+from salescience_pipeline_tests.test_sandbox.serving import DAY, LAST, TODAY, WORLD, Served
 
 with warnings.catch_warnings():  # on import the packages change the filters of the whole process
     import finnhub
@@ -25,10 +24,6 @@ with warnings.catch_warnings():  # on import the packages change the filters of 
     from alpha_vantage.timeseries import TimeSeries
     from polygon import RESTClient
     from polygon.exceptions import BadResponse
-
-WORLD = World(7, 12, dt.date.fromisoformat(TODAY))
-_DAY = dt.date.fromisoformat(TODAY)
-SERVES = ("--providers", "finnhub,polygon,alphavantage")
 
 
 # -- finnhub-python ---------------------------------------------------------------------------------------------------
@@ -45,7 +40,7 @@ def finnhub_client(sandbox: Served):
 
 def test_finnhub_reads_every_endpoint(finnhub_client, sandbox):
     client = finnhub_client
-    bar = WORLD.bars("CALDQ", dt.date.fromisoformat(LAST), _DAY)[0]
+    bar = WORLD.bars("CALDQ", dt.date.fromisoformat(LAST), DAY)[0]
     assert client.quote("CALDQ")["c"] == bar.close
     assert client.quote("NOPE")["t"] == 0
     articles = client.company_news("CALDQ", _from="2026-10-01", to=TODAY)
@@ -171,7 +166,7 @@ def adjusted_closes(ticker: str) -> list[float]:
     adjustment = Adjustment(WORLD, ticker)
     return [
         bar.close * adjustment.crsp.after(bar.date) / adjustment.splits.after(bar.date)
-        for bar in WORLD.bars(ticker, dt.date(2015, 1, 1), _DAY)
+        for bar in WORLD.bars(ticker, dt.date(2015, 1, 1), DAY)
     ]
 
 

@@ -15,8 +15,7 @@ import pytest
 import requests
 
 from salescience_pipeline.sandbox.adjust import Adjustment
-from salescience_pipeline.sandbox.world import World
-from salescience_pipeline_tests.test_sandbox.serving import LAST, PRICE_PROVIDERS, TODAY, Served, running
+from salescience_pipeline_tests.test_sandbox.serving import LAST, WORLD, Served
 
 with warnings.catch_warnings():  # on import the packages change the filters of the whole process
     import yfinance
@@ -27,13 +26,6 @@ with warnings.catch_warnings():  # on import the packages change the filters of 
 
 # yfinance has not caught up with the pandas that this project pins; that is not ours to keep free of warnings.
 pytestmark = pytest.mark.filterwarnings("ignore:.*:pandas.errors.Pandas4Warning")
-WORLD = World(7, 12, dt.date.fromisoformat(TODAY))
-
-
-@pytest.fixture(scope="module")
-def server():
-    with running(*PRICE_PROVIDERS) as served:
-        yield served
 
 
 class ToSandbox(requests.Session):
@@ -53,10 +45,9 @@ class ToSandbox(requests.Session):
 
 
 @pytest.fixture
-def yahoo(server: Served, tmp_path):
-    server.reset()
+def yahoo(sandbox: Served, tmp_path):
     yfinance.set_tz_cache_location(str(tmp_path))
-    session = ToSandbox(server.url)
+    session = ToSandbox(sandbox.url)
     # The package keeps one cookie and one crumb for the whole process; each test goes through the door itself.
     data = YfData(session=session)
     data._cookie = data._crumb = None
@@ -134,16 +125,16 @@ def test_yfinance_downloads_several_tickers_and_searches(yahoo):
     assert [hit["symbol"] for hit in yfinance.Search("ironvale", session=session).quotes] == ["IRNVL"]
 
 
-def test_yfinance_renews_a_crumb_that_expired(yahoo, server):
-    server.http.post("/_sandbox/switches", json={"yahoo": {"crumb_requests": 2}})
+def test_yfinance_renews_a_crumb_that_expired(yahoo, sandbox):
+    sandbox.http.post("/_sandbox/switches", json={"yahoo": {"crumb_requests": 2}})
     ticker = yahoo("LYRWD")
     assert ticker.info["symbol"] == "LYRWD"  # uses the crumb up
     assert yahoo("QUILN").info["symbol"] == "QUILN"
-    assert server.stats()["providers"]["yahoo"]["endpoints"]["crumb"]["requests"] >= 2
+    assert sandbox.stats()["providers"]["yahoo"]["endpoints"]["crumb"]["requests"] >= 2
 
 
-def test_yfinance_sees_a_rate_limit_as_one(yahoo, server):
-    server.fault(provider="yahoo", endpoint="chart", kind="limit")
+def test_yfinance_sees_a_rate_limit_as_one(yahoo, sandbox):
+    sandbox.fault(provider="yahoo", endpoint="chart", kind="limit")
     with pytest.raises(YFRateLimitError):
         yahoo("ALDRN").history(period="5d")
 
@@ -152,10 +143,9 @@ def test_yfinance_sees_a_rate_limit_as_one(yahoo, server):
 
 
 @pytest.fixture
-def tiingo(server: Served):
-    server.reset()
+def tiingo(sandbox: Served):
     client = TiingoClient({"api_key": "any", "session": True})
-    client._base_url = f"{server.url}/tiingo"
+    client._base_url = f"{sandbox.url}/tiingo"
     yield client
     client._session.close()
 
@@ -193,11 +183,11 @@ def test_the_tiingo_client_makes_data_frames(tiingo, form):
     assert list(both.columns) == ["CALDQ", "ALDRN"]
 
 
-def test_the_tiingo_client_sees_errors_as_errors(tiingo, server):
+def test_the_tiingo_client_sees_errors_as_errors(tiingo, sandbox):
     with pytest.raises(RestClientError, match="404"):
         tiingo.get_ticker_price("NOBODY")
     with pytest.raises(RestClientError, match="403"):
         tiingo.get_news(tickers=["ALDRN"])
-    server.fault(provider="tiingo", kind="limit")
+    sandbox.fault(provider="tiingo", kind="limit")
     with pytest.raises(RestClientError, match="429"):
         tiingo.get_ticker_price("ALDRN")

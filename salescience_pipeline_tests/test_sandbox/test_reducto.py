@@ -16,7 +16,7 @@ import reducto
 from reducto import Reducto
 
 from salescience_pipeline_tests.test_sandbox.reducto_schema import Shapes
-from salescience_pipeline_tests.test_sandbox.serving import Served, running
+from salescience_pipeline_tests.test_sandbox.serving import Served
 
 KEY = {"Authorization": "Bearer any"}
 FILING = b"""<html><head><title>not shown</title></head><body><div style="display:none">hidden</div>
@@ -27,22 +27,6 @@ FILING = b"""<html><head><title>not shown</title></head><body><div style="displa
 <table><tr><th></th><th>2025</th><th>2024</th></tr><tr><td>Total revenue</td><td>$ 1,234</td><td>(5)</td></tr></table>
 <p>/s/ A. Person</p></body></html>"""
 SHAPES = Shapes()
-
-
-@pytest.fixture(scope="module")
-def server():
-    with running("--providers", "reducto,edgar") as served:
-        yield served
-
-
-@pytest.fixture
-def sandbox(server: Served):
-    server.reset()
-    yield server
-    server.http.post(
-        "/_sandbox/switches", json={"reducto": {"job_seconds": 0, "fail_with": None, "url_above": 6_000_000}}
-    )
-    server.reset()
 
 
 @pytest.fixture

@@ -16,15 +16,12 @@ from salescience_pipeline.sandbox import app, nyse
 from salescience_pipeline.sandbox.tiingo import COLUMNS
 from salescience_pipeline.sandbox.tiingo_resample import resample
 from salescience_pipeline.sandbox.tiingo_source import FictionalSource
-from salescience_pipeline.sandbox.world import World
 from salescience_pipeline_tests.test_sandbox import lookalikes
-from salescience_pipeline_tests.test_sandbox.serving import LAST, PRICE_PROVIDERS, TODAY, TOKEN, Served
+from salescience_pipeline_tests.test_sandbox.serving import LAST, TODAY, TOKEN, WORLD, Served
 from salescience_pipeline_tests.test_sandbox.witness import corpus, differences, recorded
 
 DAILY = "/tiingo/tiingo/daily"
 ZIP = "/tiingo/docs/tiingo/daily/supported_tickers.zip"
-WORLD = World(7, 12, dt.date.fromisoformat(TODAY))
-SERVES = PRICE_PROVIDERS
 
 
 def prices(sandbox: Served, ticker: str, query: str = "") -> list[dict]:

@@ -18,9 +18,8 @@ from hypothesis import strategies as st
 from salescience_pipeline.sandbox import nyse
 from salescience_pipeline.sandbox.adjust import Adjustment, Chain
 from salescience_pipeline.sandbox.world import PriceEvent, World
+from salescience_pipeline_tests.test_sandbox.serving import DAY, WORLD
 
-TODAY = dt.date(2026, 11, 20)
-WORLD = World(7, 12, TODAY)
 TICKERS = st.sampled_from([company.ticker for company in WORLD.all])
 DAYS = st.dates(dt.date(2015, 1, 1), dt.date(2026, 12, 31))
 FEW = settings(max_examples=40, deadline=None)
@@ -100,14 +99,14 @@ def test_the_default_market_has_what_a_pipeline_must_cope_with():
 
 
 def test_everything_that_carries_text_says_that_it_is_invented():
-    for company in World(7, 60, TODAY).all:
+    for company in World(7, 60, DAY).all:
         assert "(fictional)" in company.name
         assert "(fictional)" in company.description
 
 
 @pytest.mark.parametrize("count", [1, 12, 13, 500])
 def test_a_larger_market_begins_with_the_smaller_one(count):
-    small, large = World(7, count, TODAY), World(7, 600, TODAY)
+    small, large = World(7, count, DAY), World(7, 600, DAY)
     assert large.companies[:count] == small.companies
     assert len({company.ticker for company in large.all}) == len(large.all)
     assert len({company.cik for company in large.all}) == len(large.all)
@@ -116,7 +115,7 @@ def test_a_larger_market_begins_with_the_smaller_one(count):
 @pytest.mark.parametrize("count", [0, -1, 30_001])
 def test_an_impossible_number_of_companies_is_refused(count):
     with pytest.raises(ValueError, match="1 to 30000"):
-        World(7, count, TODAY)
+        World(7, count, DAY)
 
 
 def test_a_company_is_found_by_any_spelling_and_by_cik():
@@ -136,9 +135,9 @@ def test_a_company_is_found_by_any_spelling_and_by_cik():
 def test_a_bar_depends_on_seed_ticker_and_day_only(ticker, day, today):
     """Neither a later today, nor more companies, nor what was asked before changes a bar."""
     ours = WORLD.bars(ticker, day, day)
-    other = World(7, 40, max(today, TODAY))
+    other = World(7, 40, max(today, DAY))
     other.bars(ticker, day - dt.timedelta(days=400), day - dt.timedelta(days=300))
-    if day < TODAY:
+    if day < DAY:
         assert other.bars(ticker, day, day) == ours
 
 
@@ -146,7 +145,7 @@ def test_the_market_of_a_seed_is_the_same_for_ever():
     """Pinned: a change here changes every figure that somebody may have written down."""
     bar = WORLD.bars("ALDRN", dt.date(2020, 8, 31), dt.date(2020, 8, 31))[0]
     assert (bar.open, bar.high, bar.low, bar.close, bar.volume) == (31.28, 31.49, 31.21, 31.43, 2_780_299)
-    assert [company.ticker for company in World(7, 14, TODAY).companies[12:]] == ["ZZAAN", "ZZAAO"]
+    assert [company.ticker for company in World(7, 14, DAY).companies[12:]] == ["ZZAAN", "ZZAAO"]
 
 
 @pytest.mark.parametrize("hash_seed", ["0", "1"])
@@ -158,14 +157,14 @@ def test_the_market_does_not_depend_on_the_process(hash_seed):
     )
     environment = {**os.environ, "PYTHONHASHSEED": hash_seed}
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
-    world = World(7, 14, TODAY)
+    world = World(7, 14, DAY)
     span = (dt.date(2024, 2, 1), dt.date(2024, 2, 9))
     assert done.stdout.strip() == f"{[world.bars(c.ticker, *span) for c in world.all]} {world.companies}"
 
 
 def test_another_seed_is_another_market():
     span = (dt.date(2020, 1, 1), dt.date(2020, 3, 1))
-    assert World(8, 12, TODAY).bars("ALDRN", *span) != WORLD.bars("ALDRN", *span)
+    assert World(8, 12, DAY).bars("ALDRN", *span) != WORLD.bars("ALDRN", *span)
 
 
 @given(TICKERS, DAYS, DAYS)
@@ -192,15 +191,15 @@ def test_a_bar_is_possible(ticker, year):
 
 def test_bars_end_before_today_unless_its_session_is_over():
     assert WORLD.last_session == dt.date(2026, 11, 19)
-    assert WORLD.bars("ALDRN", TODAY, TODAY) == []
-    closed = World(7, 12, TODAY, today_closed=True)
-    assert [bar.date for bar in closed.bars("ALDRN", TODAY, TODAY)] == [TODAY]
-    assert World(7, 12, dt.date(2026, 11, 22)).last_session == TODAY
+    assert WORLD.bars("ALDRN", DAY, DAY) == []
+    closed = World(7, 12, DAY, today_closed=True)
+    assert [bar.date for bar in closed.bars("ALDRN", DAY, DAY)] == [DAY]
+    assert World(7, 12, dt.date(2026, 11, 22)).last_session == DAY
 
 
 def test_a_delisted_company_has_no_bar_after_its_last_session():
     company = WORLD.company("OAKMR")
-    assert WORLD.bars("OAKMR", company.delisted, TODAY)[-1].date == company.delisted
+    assert WORLD.bars("OAKMR", company.delisted, DAY)[-1].date == company.delisted
     assert World(7, 12, dt.date(2024, 1, 5)).delisted(company) is None
 
 
@@ -229,7 +228,7 @@ def test_dividends_are_quarterly_and_sit_on_their_ex_dates():
 
 
 def test_an_added_split_changes_prices_from_its_day_on_only():
-    world = World(7, 12, TODAY)
+    world = World(7, 12, DAY)
     day = dt.date(2026, 10, 15)
     span = (dt.date(2026, 10, 1), dt.date(2026, 10, 30))
     plain = world.bars("DOVEK", *span)
@@ -245,27 +244,27 @@ def test_an_added_split_changes_prices_from_its_day_on_only():
 
 
 def test_an_added_dividend_and_a_delisting_show():
-    world = World(7, 12, TODAY)
+    world = World(7, 12, DAY)
     day = dt.date(2026, 11, 18)
     world.add_event(PriceEvent("dividend", "aldrn", day, 0.5))
     assert world.bars("ALDRN", day, day)[0].div_cash == 0.5
     world.add_event(PriceEvent("delisting", "ALDRN", day))
-    assert world.bars("ALDRN", day, TODAY)[-1].date == day
+    assert world.bars("ALDRN", day, DAY)[-1].date == day
     assert "ALDRN" not in world.watchlist
 
 
 @pytest.mark.parametrize(
     ("event", "reason"),
     [
-        (PriceEvent("merger", "ALDRN", TODAY, 1.0), "not an event"),
-        (PriceEvent("split", "NOBODY", TODAY, 2.0), "not a security"),
+        (PriceEvent("merger", "ALDRN", DAY, 1.0), "not an event"),
+        (PriceEvent("split", "NOBODY", DAY, 2.0), "not a security"),
         (PriceEvent("split", "ALDRN", dt.date(2026, 11, 21), 2.0), "not a trading day"),
-        (PriceEvent("split", "ALDRN", TODAY, 0.0), "positive"),
-        (PriceEvent("dividend", "ALDRN", TODAY, math.inf), "positive"),
+        (PriceEvent("split", "ALDRN", DAY, 0.0), "positive"),
+        (PriceEvent("dividend", "ALDRN", DAY, math.inf), "positive"),
     ],
 )
 def test_an_event_that_makes_no_sense_is_refused(event, reason):
-    world = World(7, 12, TODAY)
+    world = World(7, 12, DAY)
     with pytest.raises(ValueError, match=reason):
         world.add_event(event)
     assert world.events == ()
@@ -293,7 +292,7 @@ def test_adjustment_follows_the_measured_rules_around_one_dividend():
 
 
 def test_a_dividend_on_the_day_of_a_split_is_counted_in_the_new_shares():
-    world = World(7, 12, TODAY)
+    world = World(7, 12, DAY)
     day = dt.date(2026, 11, 18)
     world.add_event(PriceEvent("split", "ALDRN", day, 5.0))
     world.add_event(PriceEvent("dividend", "ALDRN", day, 0.5))

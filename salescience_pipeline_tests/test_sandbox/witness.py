@@ -39,6 +39,12 @@ def recorded(relative: str) -> Any:
     return {"status": None, "headers": {}, "body": value}
 
 
+def recorded_or(relative: str, lookalike: Any) -> Any:
+    """The recorded body, or our look-alike of it where nothing is recorded."""
+    found = recorded(relative)
+    return lookalike if found is None else found["body"]
+
+
 def kind(value: Any) -> str:
     """The JSON type of a value; whole and broken numbers are one type, because JSON has only one."""
     if value is None:
