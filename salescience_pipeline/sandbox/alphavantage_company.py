@@ -15,7 +15,7 @@ from salescience_pipeline.sandbox.adjust import Chain
 from salescience_pipeline.sandbox.app import Sandbox
 from salescience_pipeline.sandbox.companies import Company, split_schedule
 from salescience_pipeline.sandbox.earnings import Announcement
-from salescience_pipeline.sandbox.finnhub_metric import Metrics
+from salescience_pipeline.sandbox.metrics import Metrics
 from salescience_pipeline.sandbox.sec_calendar import MONTHS
 
 ESTIMATES_SINCE = dt.timedelta(days=5 * 365)

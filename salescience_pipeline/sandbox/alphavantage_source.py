@@ -23,8 +23,8 @@ from salescience_pipeline.sandbox.adjust import Adjustment
 from salescience_pipeline.sandbox.alphavantage_company import earnings_body, overview_body
 from salescience_pipeline.sandbox.app import Sandbox
 from salescience_pipeline.sandbox.companies import Company
-from salescience_pipeline.sandbox.finnhub_metric import Metrics
 from salescience_pipeline.sandbox.indicators import Series
+from salescience_pipeline.sandbox.metrics import Metrics
 
 ZONE = "US/Eastern"
 COMPACT = 100
@@ -164,7 +164,7 @@ class FictionalSource:
     def __init__(self, sandbox: Sandbox) -> None:
         self._sandbox = sandbox
         self._world = sandbox.world
-        self._metrics = Metrics(sandbox)
+        self._metrics = Metrics(sandbox.world, sandbox.earnings)
 
     def table(self, function: str, params: Mapping[str, str]) -> Table:
         """See :class:`Source`."""

@@ -18,6 +18,9 @@ FIRST_NEWCOMER = 30_000
 """Index of the first company that bears a recycled ticker; the largest market ends below it."""
 _NEWCOMERS = 1_000
 
+FIRST_FILING_DAY = dt.date(2019, 1, 1)
+"""Nothing was filed, and no result told, before this day."""
+
 
 def chance(*key: object) -> random.Random:
     """A generator that depends on ``key`` only: a string seed gives the same draws on every platform and in every run."""
@@ -268,6 +271,11 @@ def _invent(seed: int, index: int) -> Company:
 
 
 @lru_cache(maxsize=8)
+def short_name(company: Company) -> str:
+    """The name as running text abbreviates it."""
+    return company.name.split(" Inc.")[0].split(" (")[0]
+
+
 def operating_companies(seed: int, count: int) -> tuple[Company, ...]:
     """The first ``count`` companies of the market.
 

@@ -9,7 +9,7 @@ import datetime as dt
 from html import escape
 
 from salescience_pipeline.sandbox import prose
-from salescience_pipeline.sandbox.companies import Company, chance
+from salescience_pipeline.sandbox.companies import Company, chance, short_name
 from salescience_pipeline.sandbox.ixbrl import Instance, Period
 from salescience_pipeline.sandbox.pages import NOTICE, Page, Row, centered, grid, heading, paragraph, table
 from salescience_pipeline.sandbox.report_model import Report, file_number
@@ -156,6 +156,6 @@ def small_form(company: Company, form: str, day: dt.date, number: int) -> bytes:
         centered(NOTICE),
         centered(f"{form} &#8212; {title}"),
         centered(escape(company.name)),
-        paragraph(f"Dated {long_date(day)}. {prose.short_name(company)} files this page so that the list is complete."),
+        paragraph(f"Dated {long_date(day)}. {short_name(company)} files this page so that the list is complete."),
     )
     return page.finish(f"<html><head><title>{form}</title></head><body>\n", "</body></html>\n")[0]

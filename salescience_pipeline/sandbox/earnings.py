@@ -13,8 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 
-from salescience_pipeline.sandbox.companies import Company, chance, split_schedule
-from salescience_pipeline.sandbox.filing_plan import FIRST_DAY
+from salescience_pipeline.sandbox.companies import FIRST_FILING_DAY, Company, chance, split_schedule
 from salescience_pipeline.sandbox.happenings import Happenings, MovedEarnings
 from salescience_pipeline.sandbox.sec_calendar import business_day, eastern, month_end
 from salescience_pipeline.sandbox.statements import Accounts, accounts, fiscal_quarter_end
@@ -88,7 +87,7 @@ class Earnings:
         last = self._world.today + AHEAD
         found = [
             self._announcement(company, year, number, day)
-            for year in range(FIRST_DAY.year - 1, last.year + 2)
+            for year in range(FIRST_FILING_DAY.year - 1, last.year + 2)
             for number in (1, 2, 3, 4)
             if (day := self._due(company, year, number)) is not None and day <= last
         ]
@@ -170,7 +169,7 @@ class Earnings:
         rng = chance(self._world.seed, "quarter", company.cik, year, number)
         day = business_day(end + dt.timedelta(days=rng.randint(*TOLD_AFTER)))
         last = self._world.delisted(company)
-        if day < max(FIRST_DAY, company.listed + dt.timedelta(days=30)):
+        if day < max(FIRST_FILING_DAY, company.listed + dt.timedelta(days=30)):
             return None
         return None if last is not None and day > last else day
 

@@ -14,16 +14,13 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from salescience_pipeline.sandbox import current, ownership
-from salescience_pipeline.sandbox.companies import FIRST_CIK, Company, chance, split_schedule
+from salescience_pipeline.sandbox.companies import FIRST_CIK, FIRST_FILING_DAY, Company, chance, split_schedule
 from salescience_pipeline.sandbox.report_model import Order, Report, file_number
 from salescience_pipeline.sandbox.reports import write_report
 from salescience_pipeline.sandbox.sec_calendar import business_day, eastern, next_business_day
 from salescience_pipeline.sandbox.sgml import Document, Filing, Party
 from salescience_pipeline.sandbox.statements import Accounts, accounts, fiscal_quarter_end
 from salescience_pipeline.sandbox.world import World
-
-FIRST_DAY = dt.date(2019, 1, 1)
-"""Nothing was filed before this day."""
 
 AGENT = 9_980_001
 """The filing agent whose number begins some accessions: an accession must not be taken for an issuer's."""
@@ -74,7 +71,7 @@ class CompanyFilings:
     @cached_property
     def all(self) -> tuple[Filing, ...]:
         """Every filing up to the world's date, newest first."""
-        years = range(self.world.today.year, FIRST_DAY.year - 1, -1)
+        years = range(self.world.today.year, FIRST_FILING_DAY.year - 1, -1)
         return tuple(filing for year in years for filing in self.filed_in(year))
 
     def filed_in(self, year: int) -> tuple[Filing, ...]:
@@ -130,7 +127,7 @@ class CompanyFilings:
     def _drafts(self, year: int) -> Iterator[_Draft]:
         """Everything that may be filed in ``year``."""
         company = self.company
-        first = max(FIRST_DAY, company.listed + dt.timedelta(days=30))
+        first = max(FIRST_FILING_DAY, company.listed + dt.timedelta(days=30))
         last = company.delisted + dt.timedelta(days=12) if company.delisted else dt.date.max
         for draft in self._fund_forms(year) if company.kind == "etf" else self._plan(year):
             if first <= draft.filed <= last:
@@ -189,7 +186,7 @@ class CompanyFilings:
             day = business_day(dt.date(year, 3 * number + rng.randint(1, 3), rng.randint(1, 27)))
             if day > self.world.today:
                 continue
-            serial = (year - FIRST_DAY.year + 1) * 4 + number
+            serial = (year - FIRST_FILING_DAY.year + 1) * 4 + number
             filed = next_business_day(next_business_day(day))
             yield self._dealing("4", day, filed, serial)
             if number == 1 and (year + company.cik) % 3 == 0:

@@ -15,8 +15,8 @@ from salescience_pipeline.sandbox import nyse
 from salescience_pipeline.sandbox.app import Sandbox
 from salescience_pipeline.sandbox.companies import Company
 from salescience_pipeline.sandbox.earnings import Announcement
-from salescience_pipeline.sandbox.finnhub_metric import Metrics
 from salescience_pipeline.sandbox.intraday import Tick, tick
+from salescience_pipeline.sandbox.metrics import Metrics
 from salescience_pipeline.sandbox.news import Story
 from salescience_pipeline.sandbox.sec_calendar import EASTERN, eastern
 
@@ -71,7 +71,7 @@ class FictionalSource:
     def __init__(self, sandbox: Sandbox) -> None:
         self._sandbox = sandbox
         self._world = sandbox.world
-        self._metrics = Metrics(sandbox)
+        self._metrics = Metrics(sandbox.world, sandbox.earnings)
 
     def _company(self, symbol: str) -> Company | None:
         """The company with this symbol; Finnhub writes a dot before the class."""
@@ -84,7 +84,7 @@ class FictionalSource:
     def quote(self, symbol: str) -> Row | None:
         """See :class:`Source`."""
         company = self._listed(symbol)
-        now = tick(self._sandbox, company) if company is not None else None
+        now = tick(self._sandbox.world, self._sandbox.at, company) if company is not None else None
         return None if now is None else quote_row(now)
 
     def company_news(self, symbol: str, first: dt.date, last: dt.date) -> list[Row]:

@@ -9,10 +9,9 @@ import datetime as dt
 from dataclasses import dataclass
 
 from salescience_pipeline.sandbox import nyse
-from salescience_pipeline.sandbox.app import Sandbox
 from salescience_pipeline.sandbox.companies import Company
 from salescience_pipeline.sandbox.sec_calendar import eastern
-from salescience_pipeline.sandbox.world import Bar
+from salescience_pipeline.sandbox.world import Bar, World
 
 _LEGS = (0.0, 0.3, 0.7, 1.0)
 """Parts of a session at which its path turns: open, first extreme, second extreme, close."""
@@ -37,24 +36,24 @@ def closing_time(day: dt.date) -> dt.datetime:
     return eastern(day, dt.time(13) if nyse.is_half_day(day) else dt.time(16))
 
 
-def tick(sandbox: Sandbox, company: Company) -> Tick | None:
-    """The price of a listed company at the sandbox's moment.
+def tick(world: World, at: dt.datetime | None, company: Company) -> Tick | None:
+    """The price of a listed company at a moment of the world's day.
 
-    Only a moment that was set by hand falls into a session; otherwise the last session is over and its close counts. On
-    the way through a session the price goes in straight lines from the open to one extreme, to the other and to the close.
+    Only a moment that was set by hand (``at``) falls into a session; otherwise the last session is over and its close
+    counts. On the way through a session the price goes in straight lines from the open to one extreme, to the other and
+    to the close.
     """
-    world = sandbox.world
     last = world.last_date(company)
     bars = world.bars(company.ticker, last - dt.timedelta(days=10), last)
     if not bars:
         return None
     bar = bars[-1]
-    if sandbox.at is not None:
+    if at is not None:
         coming = world.session_ahead(company)
         opening = eastern(world.today, dt.time(9, 30))
-        if coming is not None and sandbox.at >= opening:
-            done = (sandbox.at - opening) / (closing_time(world.today) - opening)
-            minute = min(sandbox.at, closing_time(world.today)).replace(second=0, microsecond=0)
+        if coming is not None and at >= opening:
+            done = (at - opening) / (closing_time(world.today) - opening)
+            minute = min(at, closing_time(world.today)).replace(second=0, microsecond=0)
             return _under_way(coming, min(done, 1.0), bar.close / coming.split_factor, minute)
     before = bars[-2].close if len(bars) > 1 else bar.open
     return Tick(bar.close, bar.open, bar.high, bar.low, round(before / bar.split_factor, 4), closing_time(bar.date))

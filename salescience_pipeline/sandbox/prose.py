@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 
-from salescience_pipeline.sandbox.companies import Company
+from salescience_pipeline.sandbox.companies import Company, short_name
 
 _RISKS: tuple[tuple[str, str], ...] = (
     ("Demand", "Customers may order less than we plan for, and they may tell us late"),
@@ -135,11 +135,6 @@ _NEWS: tuple[str, ...] = (
     "Statements about the future are made on the basis of what is believed today. They may prove wrong, and nobody "
     "should rely on them, the less so as the company does not exist.",
 )
-
-
-def short_name(company: Company) -> str:
-    """The name as the text of a filing abbreviates it."""
-    return company.name.split(" Inc.")[0].split(" (")[0]
 
 
 def words(company: Company, year: int, segments: Sequence[str]) -> dict[str, str]:

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from salescience_pipeline.sandbox.app import Sandbox
-from salescience_pipeline.sandbox.filing_plan import FIRST_DAY
+from salescience_pipeline.sandbox.companies import FIRST_FILING_DAY
 from salescience_pipeline.sandbox.news import NEWS_FROM
 from salescience_pipeline.sandbox.world import World
 from salescience_pipeline_tests.test_sandbox.calls import FINNHUB, finnhub_news, polygon_news, quarter_of_news
@@ -147,7 +147,7 @@ def test_the_schedule_begins_with_the_filings_and_ends_with_the_listing():
     for company in sandbox.world.companies:
         dates = [a.date for a in sandbox.earnings.of(company)]
         assert dates == sorted(dates)
-        assert min(dates) >= FIRST_DAY
+        assert min(dates) >= FIRST_FILING_DAY
         if company.delisted is not None:
             assert max(dates) <= company.delisted
         else:

@@ -1,5 +1,6 @@
-"""Finnhub's table of figures about a company and their series, computed from the world's bars and the invented accounts.
+"""Figures about a company and their series, computed from the world's bars and the invented accounts.
 
+The keys are Finnhub's; other providers take the figures that they show from here.
 Figures under ``metric`` are percent points where they are returns, margins or growth, and millions where they are amounts
 or volumes; under ``series`` margins and returns are fractions (reference/providers.md 6). Only quarters whose results were
 told count. Keys that the accounts do not support are left out. What does not belong here: HTTP.
@@ -15,9 +16,10 @@ from statistics import fmean, pstdev
 from typing import Any
 
 from salescience_pipeline.sandbox.adjust import Chain
-from salescience_pipeline.sandbox.app import Sandbox
 from salescience_pipeline.sandbox.companies import Company
+from salescience_pipeline.sandbox.earnings import Earnings
 from salescience_pipeline.sandbox.statements import Accounts, Quarter
+from salescience_pipeline.sandbox.world import World
 
 _WEEKS = {"13Week": 65, "26Week": 130, "52Week": 252}
 _BENCHMARK = "FIXLG"
@@ -98,18 +100,19 @@ _YEARLY: dict[str, Kind] = {
 
 
 class Metrics:
-    """The answers of the metric endpoint over one sandbox."""
+    """The figures of every company of one world, as far as its results were told."""
 
-    def __init__(self, sandbox: Sandbox) -> None:
-        self._sandbox = sandbox
+    def __init__(self, world: World, earnings: Earnings) -> None:
+        self._world = world
+        self._earnings = earnings
 
     def answer(self, company: Company, wanted: str) -> dict[str, Any]:
         """Metric and series of a listed company; a fund has figures of its price only."""
         metric = self._prices(company)
         series: dict[str, Any] = {}
-        told = self._sandbox.earnings.told(company)
+        told = self._earnings.told(company)
         if told:
-            books = self._sandbox.earnings.books(company)
+            books = self._earnings.books(company)
             newest = next(
                 i
                 for i, q in enumerate(books.quarters)
@@ -130,13 +133,13 @@ class Metrics:
 
     def _closes(self, ticker: str) -> dict[dt.date, float]:
         """Closes of the last fourteen months in today's shares."""
-        world = self._sandbox.world
+        world = self._world
         splits = Chain(world.splits(ticker))
         bars = world.bars(ticker, world.today - dt.timedelta(days=430), world.today)
         return {bar.date: bar.close / splits.after(bar.date) for bar in bars}
 
     def _prices(self, company: Company) -> dict[str, Any]:
-        world = self._sandbox.world
+        world = self._world
         splits = Chain(world.splits(company.ticker))
         bars = world.bars(company.ticker, world.today - dt.timedelta(days=430), world.today)
         closes = [bar.close / splits.after(bar.date) for bar in bars]
@@ -183,7 +186,7 @@ class Metrics:
     def _period(self, company: Company, books: Accounts, quarters: Sequence[Quarter]) -> Period:
         unit = 10.0**books.scale
         last = quarters[-1]
-        world = self._sandbox.world
+        world = self._world
         factor = world.shares_on(company.ticker, world.last_session) / company.shares
         return Period(
             end=last.end,
@@ -195,7 +198,7 @@ class Metrics:
     def _fundamentals(
         self, company: Company, books: Accounts, quarters: Sequence[Quarter], price: dict[str, Any]
     ) -> dict[str, Any]:
-        world = self._sandbox.world
+        world = self._world
         close = world.close_on(company.ticker, world.last_date(company)) or 0.0
         count = world.shares_on(company.ticker, world.last_session)
         year_end = max(i for i, q in enumerate(quarters) if q.number == 4)
