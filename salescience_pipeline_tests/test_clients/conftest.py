@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable, Iterator
 
 import pytest
 
 from salescience_pipeline.clients.transport import Transport
+from salescience_pipeline_tests.clocks import Clock
 from salescience_pipeline_tests.test_clients.wire_server import (
-    Clock,
     MemoryStore,
     OpenGate,
     Script,
@@ -22,7 +23,11 @@ class Rig:
 
     def __init__(self, script: Script, **options: object) -> None:
         self.server = Server(script)
-        self.gate, self.store, self.clock = OpenGate(), MemoryStore(), Clock()
+        self.gate, self.store, self.clock = (
+            OpenGate(),
+            MemoryStore(),
+            Clock(dt.datetime(2026, 11, 20, 12, tzinfo=dt.UTC)),
+        )
         self._transports: list[Transport] = []
         self.transport = self.another(**options)
 

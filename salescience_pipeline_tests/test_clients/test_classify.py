@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from salescience_pipeline.clients import edgar_api, registry, tiingo, yahoo
-from salescience_pipeline.clients.classify import Reply, Verdict, retry_after
-from salescience_pipeline.clients.model import AnswerClass, Body, PlannedRequest, Subject
+from salescience_pipeline.clients import edgar_api, tiingo, yahoo
+from salescience_pipeline.clients.classify import retry_after
+from salescience_pipeline.clients.model import AnswerClass, PlannedRequest, Subject
 from salescience_pipeline.identifiers import Accession, Cik, FileName, Ticker
+from salescience_pipeline_tests.test_clients.judging import HTML, NOW, TEXT, XML, judge
 
-NOW = dt.datetime(2026, 11, 20, 22, 41, 7, tzinfo=dt.UTC)
 CIK, TICKER = Cik("9900001"), Ticker("ALDRN")
 ACCESSION = Accession("0009900001-26-000001")
 SUBJECT = Subject("ALDRN", ticker=TICKER, cik=CIK)
@@ -54,19 +54,7 @@ def failed(root: str, code: str, description: str) -> dict[str, object]:
     return {root: {"result": None, "error": {"code": code, "description": description}}}
 
 
-def judge(
-    request: PlannedRequest, status: int, body: object, media_type: str = "application/json", **more: object
-) -> Verdict:
-    """The verdict on one answer; ``body`` is text, bytes or something to be spelled as JSON."""
-    data = body if isinstance(body, bytes) else (body if isinstance(body, str) else json.dumps(body)).encode()
-    headers = {"content-type": media_type} if media_type else {}
-    headers |= more.pop("headers", {})  # type: ignore[arg-type]
-    reply = Reply(request, status, headers, Body(data), NOW, **more)  # type: ignore[arg-type]
-    return registry.dialect(request.provider).classify(reply)
-
-
 C = AnswerClass
-HTML, TEXT, XML = "text/html", "text/plain", "application/xml"
 
 LOOK_ALIKES: list[tuple[str, PlannedRequest, int, object, str, AnswerClass]] = [
     # SEC EDGAR

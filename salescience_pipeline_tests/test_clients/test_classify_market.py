@@ -16,7 +16,7 @@ from salescience_pipeline.catalog.indicators import INDICATORS
 from salescience_pipeline.clients import alphavantage, finnhub, polygon
 from salescience_pipeline.clients.model import AnswerClass, PlannedRequest
 from salescience_pipeline.identifiers import Ticker
-from salescience_pipeline_tests.test_clients.test_classify import HTML, NOW, TEXT, judge
+from salescience_pipeline_tests.test_clients.judging import HTML, NOW, TEXT, judge
 
 C = AnswerClass
 JSON = "application/json"

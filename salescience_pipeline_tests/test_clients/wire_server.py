@@ -18,6 +18,7 @@ from salescience_pipeline.clients.endpoints import SANDBOX_CREDENTIALS
 from salescience_pipeline.clients.errors import CircuitOpen
 from salescience_pipeline.clients.model import Attempt, Body, PlannedRequest, RawRef, Stored
 from salescience_pipeline.clients.transport import Transport
+from salescience_pipeline_tests.clocks import Clock
 
 
 @dataclass
@@ -200,21 +201,6 @@ class MemoryStore:
             self.damaged.add(ref.sha256)
             raise RuntimeError("The archived body is damaged.")
         return Body(data)
-
-
-class Clock:
-    """A clock that only sleeping moves."""
-
-    def __init__(self) -> None:
-        self.now = dt.datetime(2026, 11, 20, 12, 0, tzinfo=dt.UTC)
-        self.slept: list[float] = []
-
-    def __call__(self) -> dt.datetime:
-        return self.now
-
-    def sleep(self, seconds: float) -> None:
-        self.slept.append(seconds)
-        self.now += dt.timedelta(seconds=seconds)
 
 
 def bases(origin: str) -> dict[tuple[str, str], str]:

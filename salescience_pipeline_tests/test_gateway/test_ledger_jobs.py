@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 
 import pytest
 
@@ -22,19 +21,10 @@ from salescience_pipeline.ledger.job_model import (
 )
 from salescience_pipeline.ledger.job_rules import JobStatus, SourceStatus
 from salescience_pipeline.ledger.jobs import Jobs
+from salescience_pipeline_tests.clocks import Clock
 from salescience_pipeline_tests.test_gateway.conftest import ACME, OTHER, new_job, submit
 
 _CONTENT = Content("a" * 64, "html", 10)
-
-
-@dataclass
-class Clock:
-    """A clock that the test moves."""
-
-    now: dt.datetime = dt.datetime(2026, 6, 15, 12, tzinfo=dt.UTC)
-
-    def __call__(self) -> dt.datetime:
-        return self.now
 
 
 def _statuses(ledger: Ledger, job: NewJob) -> dict[str, str]:

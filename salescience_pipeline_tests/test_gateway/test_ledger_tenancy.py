@@ -17,8 +17,8 @@ from salescience_pipeline.ledger.errors import LedgerError
 from salescience_pipeline.ledger.organizations import MAX_OPEN_JOBS, Limits, Organizations
 from salescience_pipeline.ledger.scoping import looking, writing
 from salescience_pipeline.ledger.service_models import PRIVATE_TABLES, ApiKey, AuditEntry, Base, Job, Organization
+from salescience_pipeline_tests.clocks import Clock
 from salescience_pipeline_tests.test_gateway.conftest import ACME, OTHER, new_job, submit
-from salescience_pipeline_tests.test_gateway.test_ledger_jobs import Clock
 
 
 def test_threat_16_the_database_holds_no_key(ledger: Ledger) -> None:

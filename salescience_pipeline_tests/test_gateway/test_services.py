@@ -28,9 +28,9 @@ from salescience_pipeline.ledger import Ledger
 from salescience_pipeline.ledger.monitoring import Check, Monitoring
 from salescience_pipeline.ledger.tasks import NewCall, Tasks
 from salescience_pipeline.settings import Settings, SettingsError
+from salescience_pipeline_tests.clocks import Clock
 from salescience_pipeline_tests.test_gateway.conftest import ACME, OTHER
 from salescience_pipeline_tests.test_gateway.serving import gateway, served
-from salescience_pipeline_tests.test_gateway.test_ledger_jobs import Clock
 
 _SCENARIO = {
     "scenario_id": "123e4567-e89b-12d3-a456-426614174000",

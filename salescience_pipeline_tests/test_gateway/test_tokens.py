@@ -29,6 +29,7 @@ from salescience_pipeline.gateway.tokens import MAX_TOKEN
 from salescience_pipeline.identifiers import OrganizationId
 from salescience_pipeline.ledger import Ledger
 from salescience_pipeline.settings import Settings, SettingsError
+from salescience_pipeline_tests.clocks import Seconds
 from salescience_pipeline_tests.test_gateway.conftest import ACME, OTHER
 from salescience_pipeline_tests.test_gateway.serving import gateway
 from salescience_pipeline_tests.test_gateway.test_submit import _BODY
@@ -376,14 +377,6 @@ def test_threat_6_no_token_and_no_claim_is_logged_or_answered(world: World, capl
 
 
 # -- the issuer's keys -----------------------------------------------------------------------------------------------------
-class Clock:
-    """Seconds that are moved by hand."""
-
-    def __init__(self) -> None:
-        self.now = 1_000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 def test_threat_15_unknown_keys_do_not_flood_the_issuer(issuer: Issuer, tmp_path: Path) -> None:
@@ -396,7 +389,7 @@ def test_threat_15_unknown_keys_do_not_flood_the_issuer(issuer: Issuer, tmp_path
 
 
 def test_threat_15_threads_with_unknown_keys_ask_the_issuer_once_a_minute(issuer: Issuer) -> None:
-    clock = Clock()
+    clock = Seconds(1_000.0)
     keys = jwks.KeySet(jwks.from_url(issuer.url), clock=clock)
     assert keys.find("ec") is not None
     for minute in range(1, 4):
@@ -420,7 +413,7 @@ def test_threat_15_threads_with_unknown_keys_ask_the_issuer_once_a_minute(issuer
 
 
 def test_threat_15_a_slow_issuer_holds_one_thread_only(issuer: Issuer) -> None:
-    clock = Clock()
+    clock = Seconds(1_000.0)
     keys = jwks.KeySet(jwks.from_url(issuer.url), clock=clock)
     assert keys.find("ec") is not None
     clock.now += jwks.ASK_AGAIN_SECONDS
@@ -439,7 +432,7 @@ def test_threat_15_a_slow_issuer_holds_one_thread_only(issuer: Issuer) -> None:
 
 
 def test_a_rotated_key_is_found_and_one_taken_back_stops_to_work(issuer: Issuer) -> None:
-    clock = Clock()
+    clock = Seconds(1_000.0)
     keys = jwks.KeySet(jwks.from_url(issuer.url), clock=clock)
     assert keys.find("rsa") is not None
     issuer.document = json.dumps({"keys": [_jwk("next", _NEXT.public_key()), _jwk("ec", _EC.public_key())]}).encode()
@@ -461,7 +454,7 @@ def test_a_rotated_key_is_found_and_one_taken_back_stops_to_work(issuer: Issuer)
     "fault", [(500, _DOCUMENT), (302, b""), (200, b"<html>"), (200, b"{}"), (200, b" " * 1_000_001)]
 )
 def test_keys_outlive_an_hour_without_their_issuer(issuer: Issuer, fault: tuple[int, bytes]) -> None:
-    clock = Clock()
+    clock = Seconds(1_000.0)
     keys = jwks.KeySet(jwks.from_url(issuer.url), clock=clock)
     assert keys.find("ec") is not None
     issuer.status, issuer.document = fault

@@ -22,22 +22,13 @@ from salescience_pipeline.ledger.job_rules import SourceStatus
 from salescience_pipeline.ledger.webhook_rules import MAX_ATTEMPTS, signature, wait_after
 from salescience_pipeline.ledger.webhooks import DEAD, DELIVERED, LEASE, OLD_SECRET_LASTS, PENDING, Webhooks
 from salescience_pipeline.settings import Settings, SettingsError
+from salescience_pipeline_tests.clocks import Clock
 from salescience_pipeline_tests.test_gateway.conftest import ACME, OTHER, new_job, submit
 from salescience_pipeline_tests.test_gateway.receiver import Receiver, receiving
 from salescience_pipeline_tests.test_gateway.serving import gateway
 
 _SAID = {"actor": "test", "request_id": "request-1"}
 _ORG = {"organization_id": "acme"}
-
-
-class Clock:
-    """A clock that stands still until it is moved."""
-
-    def __init__(self) -> None:
-        self.now = dt.datetime(2026, 6, 16, 12, 0, tzinfo=dt.UTC)
-
-    def __call__(self) -> dt.datetime:
-        return self.now
 
 
 @pytest.fixture

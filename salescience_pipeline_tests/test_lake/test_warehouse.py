@@ -14,17 +14,8 @@ from salescience_pipeline.catalog.tables import TABLES
 from salescience_pipeline.lake.errors import NothingPublished, NotPublishable, UnknownTable
 from salescience_pipeline.lake.tables import Tables
 from salescience_pipeline.lake.warehouse import NotReadOnly, Warehouse
+from salescience_pipeline_tests.clocks import Clock
 from salescience_pipeline_tests.test_lake.rows import NOW, PRICES, finish, price, start, table
-
-
-class Clock:
-    """A clock that goes on when it is told to."""
-
-    def __init__(self) -> None:
-        self.now = NOW
-
-    def __call__(self) -> dt.datetime:
-        return self.now
 
 
 @pytest.fixture
@@ -83,7 +74,7 @@ def test_views_that_name_their_database_survive_publication(tmp_path: Path, tabl
 
 
 def test_a_reader_keeps_its_version_while_others_are_published(tmp_path: Path, tables: Tables) -> None:
-    clock = Clock()
+    clock = Clock(NOW)
     warehouse = Warehouse(tmp_path / "warehouse", clock)
     assert publish(warehouse, tables, 1) == 1
     held = warehouse.connect()
@@ -100,7 +91,7 @@ def test_a_reader_keeps_its_version_while_others_are_published(tmp_path: Path, t
 
 
 def test_replaced_versions_stay_for_their_grace(tmp_path: Path, tables: Tables) -> None:
-    clock = Clock()
+    clock = Clock(NOW)
     warehouse = Warehouse(tmp_path / "warehouse", clock, kept=1, grace=dt.timedelta(minutes=10))
     for number in (1, 2):
         publish(warehouse, tables, number)
@@ -200,8 +191,7 @@ def test_publishers_and_readers_do_not_disturb_each_other(tmp_path: Path, tables
 
 
 def test_a_killed_publisher_leaves_the_last_version_and_its_rest_is_swept(tmp_path: Path, tables: Tables) -> None:
-    clock = Clock()
-    clock.now = dt.datetime.now(dt.UTC)
+    clock = Clock(dt.datetime.now(dt.UTC))
     warehouse = Warehouse(tmp_path / "warehouse", clock)
     for lines in (1, 2, 3):
         publisher = start("publish", tables.layout.root, warehouse.folder, 1000)

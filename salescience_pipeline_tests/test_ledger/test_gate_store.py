@@ -21,33 +21,18 @@ from salescience_pipeline.clients.gate_model import Breaker, GateState
 from salescience_pipeline.clients.model import AnswerClass
 from salescience_pipeline.ledger import Ledger
 from salescience_pipeline.ledger.models import ProviderGate
+from salescience_pipeline_tests.clocks import Seconds
 
 T0 = dt.datetime(2026, 11, 20, 22, 30, tzinfo=dt.UTC).timestamp()
 
 
-class Clock:
-    """Time that passes only in sleep."""
-
-    def __init__(self) -> None:
-        self.now = T0
-        self.slept: list[float] = []
-
-    def __call__(self) -> float:
-        return self.now
-
-    def sleep(self, seconds: float) -> None:
-        assert seconds >= 0
-        self.slept.append(seconds)
-        self.now += seconds
+@pytest.fixture
+def clock() -> Seconds:
+    return Seconds(T0)
 
 
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def gate(ledger: Ledger, clock: Clock) -> Callable[..., Gate]:
+def gate(ledger: Ledger, clock: Seconds) -> Callable[..., Gate]:
     def make(**rule: Any) -> Gate:
         rules = {"sec": GateRule("sec", **{"rate": 10.0, **rule})}
         return Gate(ledger.gate_store, rules, clock=clock, sleep=clock.sleep)
@@ -112,7 +97,7 @@ def test_a_dropped_connection_is_replaced(ledger: Ledger) -> None:
     assert ledger.gate_store.read("sec") == GateState()
 
 
-def test_acquire_sleeps_to_the_slot_and_returns_there(gate: Callable[..., Gate], clock: Clock) -> None:
+def test_acquire_sleeps_to_the_slot_and_returns_there(gate: Callable[..., Gate], clock: Seconds) -> None:
     one = gate()
     permits = [one.acquire("sec") for _ in range(5)]
     assert permits[0].at == T0
@@ -120,7 +105,7 @@ def test_acquire_sleeps_to_the_slot_and_returns_there(gate: Callable[..., Gate],
     assert clock.now == pytest.approx(permits[-1].at)
 
 
-def test_who_wakes_too_late_gets_a_slot_that_is_not_over(ledger: Ledger, clock: Clock) -> None:
+def test_who_wakes_too_late_gets_a_slot_that_is_not_over(ledger: Ledger, clock: Seconds) -> None:
     naps = iter([0.5, 0.0])
 
     def oversleep(seconds: float) -> None:
@@ -134,7 +119,7 @@ def test_who_wakes_too_late_gets_a_slot_that_is_not_over(ledger: Ledger, clock: 
 
 
 def test_a_late_departure_is_written_down_and_a_prompt_one_is_not(
-    ledger: Ledger, gate: Callable[..., Gate], clock: Clock
+    ledger: Ledger, gate: Callable[..., Gate], clock: Seconds
 ) -> None:
     one = gate()
     one.sent("sec", one.acquire("sec"))
@@ -153,7 +138,7 @@ def test_a_queue_longer_than_the_patience_is_an_error_and_reserves_nothing(gate:
     assert caught.value.retry_at == dt.datetime.fromtimestamp(T0 + 10.35, dt.UTC)
 
 
-def test_a_long_pause_is_an_error_and_a_short_one_is_slept(gate: Callable[..., Gate], clock: Clock) -> None:
+def test_a_long_pause_is_an_error_and_a_short_one_is_slept(gate: Callable[..., Gate], clock: Seconds) -> None:
     one = gate()
     one.report("sec", one.acquire("sec"), AnswerClass.RATE_LIMITED, dt.datetime.fromtimestamp(T0 + 3600, dt.UTC))
     with pytest.raises(RateLimited) as caught:
@@ -163,7 +148,7 @@ def test_a_long_pause_is_an_error_and_a_short_one_is_slept(gate: Callable[..., G
     assert one.acquire("sec").at == T0 + 3600
 
 
-def test_an_open_breaker_refuses_at_once_or_is_sat_out(gate: Callable[..., Gate], clock: Clock) -> None:
+def test_an_open_breaker_refuses_at_once_or_is_sat_out(gate: Callable[..., Gate], clock: Seconds) -> None:
     one = gate()
     for _ in range(3):
         one.report("sec", one.acquire("sec"), AnswerClass.TRANSIENT)
@@ -176,7 +161,7 @@ def test_an_open_breaker_refuses_at_once_or_is_sat_out(gate: Callable[..., Gate]
     assert permit.at == pytest.approx(opened + 60)
 
 
-def test_a_block_while_others_sleep_stops_them_too(ledger: Ledger, clock: Clock) -> None:
+def test_a_block_while_others_sleep_stops_them_too(ledger: Ledger, clock: Seconds) -> None:
     rules = {"sec": GateRule("sec", 10.0)}
     other = Gate(ledger.gate_store, rules, clock=clock, sleep=clock.sleep)
     shown = other.acquire("sec")
@@ -203,7 +188,7 @@ def test_a_spent_quota_names_the_next_window(gate: Callable[..., Gate]) -> None:
     assert caught.value.retry_at == dt.datetime(2026, 11, 20, 23, 0, tzinfo=dt.UTC)
 
 
-def test_distinct_symbols_of_a_month_are_counted_once(gate: Callable[..., Gate], clock: Clock) -> None:
+def test_distinct_symbols_of_a_month_are_counted_once(gate: Callable[..., Gate], clock: Seconds) -> None:
     one = gate(quotas=(Quota("month", 2, "symbols"),))
     for symbol in ("AAPL", "KO", "AAPL", "KO"):
         one.acquire("sec", symbol=symbol)

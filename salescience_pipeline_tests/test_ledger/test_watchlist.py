@@ -12,21 +12,12 @@ from salescience_pipeline.identifiers import InvalidIdentifier
 from salescience_pipeline.ledger import Ledger
 from salescience_pipeline.ledger.errors import LedgerError
 from salescience_pipeline.ledger.watchlist import Watchlist
-
-
-class Clock:
-    """A clock that stands where it was put."""
-
-    def __init__(self) -> None:
-        self.at = dt.datetime(2026, 3, 10, 15, 0, tzinfo=dt.UTC)
-
-    def __call__(self) -> dt.datetime:
-        return self.at
+from salescience_pipeline_tests.clocks import Clock
 
 
 @pytest.fixture
 def clock() -> Clock:
-    return Clock()
+    return Clock(dt.datetime(2026, 3, 10, 15, 0, tzinfo=dt.UTC))
 
 
 @pytest.fixture
@@ -49,10 +40,10 @@ def test_a_bad_ticker_is_refused_before_anything_is_written(watchlist: Watchlist
 
 def test_history_answers_for_any_day(watchlist: Watchlist, clock: Clock) -> None:
     watchlist.add(Scope.INDICES, ["SPY"])
-    clock.at = dt.datetime(2026, 3, 20, 15, 0, tzinfo=dt.UTC)
+    clock.now = dt.datetime(2026, 3, 20, 15, 0, tzinfo=dt.UTC)
     assert watchlist.remove(Scope.INDICES, ["SPY", "QQQ"], by="ann") == ("SPY",)
     assert watchlist.remove(Scope.INDICES, ["SPY"]) == ()
-    clock.at = dt.datetime(2026, 4, 1, 15, 0, tzinfo=dt.UTC)
+    clock.now = dt.datetime(2026, 4, 1, 15, 0, tzinfo=dt.UTC)
     watchlist.add(Scope.INDICES, ["SPY"])
 
     days = {9: (), 10: ("SPY",), 19: ("SPY",), 20: (), 31: ()}
@@ -60,11 +51,11 @@ def test_history_answers_for_any_day(watchlist: Watchlist, clock: Clock) -> None
     assert watchlist.tickers(Scope.INDICES, on=dt.date(2026, 4, 1)) == watchlist.tickers(Scope.INDICES) == ("SPY",)
     first, second = watchlist.entries(Scope.INDICES, past=True)
     assert (first.removed_by, first.valid_to) == ("ann", dt.datetime(2026, 3, 20, 15, 0, tzinfo=dt.UTC))
-    assert (second.valid_from, second.valid_to) == (clock.at, None)
+    assert (second.valid_from, second.valid_to) == (clock.now, None)
 
 
 def test_a_day_ends_at_the_exchange_not_in_greenwich(watchlist: Watchlist, clock: Clock) -> None:
-    clock.at = dt.datetime(2026, 3, 11, 2, 0, tzinfo=dt.UTC)  # 22:00 on the 10th in New York
+    clock.now = dt.datetime(2026, 3, 11, 2, 0, tzinfo=dt.UTC)  # 22:00 on the 10th in New York
     watchlist.add(Scope.INDICES, ["SPY"])
     assert watchlist.tickers(Scope.INDICES, on=dt.date(2026, 3, 10)) == ("SPY",)
 

@@ -1,0 +1,38 @@
+"""Clocks for tests: they stand still until the test moves them, or somebody sleeps by them."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+
+class Clock:
+    """A moment in UTC; called, it tells ``now``."""
+
+    def __init__(self, now: dt.datetime = dt.datetime(2026, 6, 15, 12, tzinfo=dt.UTC)) -> None:
+        self.now = now
+        self.slept: list[float] = []
+
+    def __call__(self) -> dt.datetime:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        """Let the time pass, and note how much."""
+        self.slept.append(seconds)
+        self.now += dt.timedelta(seconds=seconds)
+
+
+class Seconds:
+    """The same as a number of seconds."""
+
+    def __init__(self, now: float) -> None:
+        self.now = now
+        self.slept: list[float] = []
+
+    def __call__(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        """Let the time pass, and note how much; nobody sleeps backwards."""
+        assert seconds >= 0
+        self.slept.append(seconds)
+        self.now += seconds
