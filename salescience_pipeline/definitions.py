@@ -18,10 +18,7 @@ from salescience_pipeline.orchestration.document_assets import build_document_as
 from salescience_pipeline.orchestration.indicator_assets import build_indicator_asset, build_indicator_sensor
 from salescience_pipeline.orchestration.io_manager import LakeIOManager
 from salescience_pipeline.orchestration.jobs import build_jobs
-from salescience_pipeline.orchestration.maintenance import (
-    build_audit_asset,
-    build_maintenance_job,
-)
+from salescience_pipeline.orchestration.maintenance import build_audit_asset, build_maintenance_job
 from salescience_pipeline.orchestration.quality_checks import (
     build_quality_asset,
     build_quality_checks,

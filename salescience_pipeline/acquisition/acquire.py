@@ -18,13 +18,7 @@ from typing import Literal, Protocol, cast
 
 from salescience_pipeline.acquisition.known import read_known, read_stored
 from salescience_pipeline.acquisition.outcome import Acquired, Failure
-from salescience_pipeline.acquisition.replay import (
-    gather,
-    gathering_plan,
-    is_gathered,
-    knowing_nothing,
-    newest_rows,
-)
+from salescience_pipeline.acquisition.replay import gather, gathering_plan, is_gathered, knowing_nothing, newest_rows
 from salescience_pipeline.acquisition.services import SelectionError, Services
 from salescience_pipeline.acquisition.states import WHOLE, failed_states, ready_states, refused_states
 from salescience_pipeline.acquisition.writing import Ready, of_the_days_asked, write_batch, write_rows

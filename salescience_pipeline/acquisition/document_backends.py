@@ -13,14 +13,7 @@ from typing import Any, Protocol
 
 import pyarrow as pa
 
-from salescience_pipeline.acquisition.document_rows import (
-    DOCUMENTS,
-    Outcome,
-    StoredDocument,
-    arrow,
-    listed,
-    refused,
-)
+from salescience_pipeline.acquisition.document_rows import DOCUMENTS, Outcome, StoredDocument, arrow, listed, refused
 from salescience_pipeline.acquisition.document_values import Columns
 from salescience_pipeline.acquisition.document_worker import DocumentWorker
 from salescience_pipeline.acquisition.services import Services

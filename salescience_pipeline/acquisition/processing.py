@@ -18,13 +18,7 @@ import pyarrow as pa
 
 from salescience_pipeline.acquisition.acquire import watchers
 from salescience_pipeline.acquisition.document_backends import Backend, backend_of
-from salescience_pipeline.acquisition.document_rows import (
-    DOCUMENTS,
-    PARTS,
-    Outcome,
-    StoredDocument,
-    refused,
-)
+from salescience_pipeline.acquisition.document_rows import DOCUMENTS, PARTS, Outcome, StoredDocument, refused
 from salescience_pipeline.acquisition.document_worker import Budget, DocumentWorker
 from salescience_pipeline.acquisition.outcome import Failure, Status, TableTotals
 from salescience_pipeline.acquisition.parser_version import parser_version

@@ -18,15 +18,7 @@ from zoneinfo import ZoneInfo
 
 from salescience_pipeline.catalog.providers import PROVIDERS
 from salescience_pipeline.clients.errors import CircuitOpen, RateLimited, Retryable
-from salescience_pipeline.clients.gate_model import (
-    Decision,
-    GateRule,
-    GateState,
-    Permit,
-    Refusal,
-    SymbolUse,
-    Wait,
-)
+from salescience_pipeline.clients.gate_model import Decision, GateRule, GateState, Permit, Refusal, SymbolUse, Wait
 from salescience_pipeline.clients.gate_steps import admits, departed, due, postpone, report, reserve
 from salescience_pipeline.clients.model import AnswerClass
 from salescience_pipeline.settings import Settings, SettingsError

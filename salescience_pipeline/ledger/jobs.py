@@ -28,13 +28,7 @@ from salescience_pipeline.ledger.job_model import (
     Outcome,
     TooManyOpenJobs,
 )
-from salescience_pipeline.ledger.job_rows import (
-    INSERT_CHUNK,
-    chunk_rows,
-    outcome_values,
-    source_view,
-    tell,
-)
+from salescience_pipeline.ledger.job_rows import INSERT_CHUNK, chunk_rows, outcome_values, source_view, tell
 from salescience_pipeline.ledger.job_rules import NEXT, JobStatus, SourceStatus, job_status
 from salescience_pipeline.ledger.once import keep_answer, said_before
 from salescience_pipeline.ledger.scoping import enter, looking, writing

@@ -10,14 +10,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from salescience_pipeline.sandbox.reducto_blocks import (
-    Piece,
-    box,
-    chunked,
-    content_of,
-    page_spans,
-    read_pieces,
-)
+from salescience_pipeline.sandbox.reducto_blocks import Piece, box, chunked, content_of, page_spans, read_pieces
 
 CHUNK_MODES = ("disabled", "variable", "section", "page", "block", "page_sections")
 TABLE_FORMATS = ("html", "json", "md", "jsonbbox", "dynamic", "csv")

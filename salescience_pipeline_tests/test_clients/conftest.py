@@ -9,13 +9,7 @@ import pytest
 
 from salescience_pipeline.clients.transport import Transport
 from salescience_pipeline_tests.clocks import Clock
-from salescience_pipeline_tests.test_clients.wire_server import (
-    MemoryStore,
-    OpenGate,
-    Script,
-    Server,
-    make_transport,
-)
+from salescience_pipeline_tests.test_clients.wire_server import MemoryStore, OpenGate, Script, Server, make_transport
 
 
 class Rig:

@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-from salescience_pipeline.clients.gate_model import (
-    GateRule,
-    GateState,
-    Permit,
-    Refusal,
-)
+from salescience_pipeline.clients.gate_model import GateRule, GateState, Permit, Refusal
 from salescience_pipeline.clients.gate_steps import reserve
 
 T0 = 1_800_000_000.0

@@ -6,9 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from salescience_pipeline.clients.errors import (
-    NotArchived,
-)
+from salescience_pipeline.clients.errors import NotArchived
 from salescience_pipeline.clients.model import AnswerClass
 from salescience_pipeline_tests.test_clients.conftest import Rig
 from salescience_pipeline_tests.test_clients.exchanges import (

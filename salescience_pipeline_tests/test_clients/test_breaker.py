@@ -5,11 +5,7 @@ from __future__ import annotations
 import pytest
 
 from salescience_pipeline.clients.errors import Blocked, CircuitOpen
-from salescience_pipeline.clients.gate_model import (
-    Breaker,
-    GateRule,
-    GateState,
-)
+from salescience_pipeline.clients.gate_model import Breaker, GateRule, GateState
 from salescience_pipeline.clients.gate_steps import admits, report
 from salescience_pipeline.clients.model import AnswerClass
 from salescience_pipeline_tests.test_clients.gates import RULE, T0, permit_of, refusal_of

@@ -12,14 +12,7 @@ from hypothesis import strategies as st
 from salescience_pipeline.catalog.providers import PROVIDERS, Quota
 from salescience_pipeline.clients.errors import QuotaExhausted
 from salescience_pipeline.clients.gate import gate_rules
-from salescience_pipeline.clients.gate_model import (
-    GateRule,
-    GateState,
-    Refusal,
-    SymbolUse,
-    Wait,
-    window_bounds,
-)
+from salescience_pipeline.clients.gate_model import GateRule, GateState, Refusal, SymbolUse, Wait, window_bounds
 from salescience_pipeline.clients.gate_steps import departed, due, postpone, report, reserve
 from salescience_pipeline.clients.model import AnswerClass
 from salescience_pipeline.settings import Settings

@@ -14,13 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from salescience_pipeline.catalog.providers import Quota
-from salescience_pipeline.clients.gate_model import (
-    Breaker,
-    GateRule,
-    GateState,
-    Permit,
-    Wait,
-)
+from salescience_pipeline.clients.gate_model import Breaker, GateRule, GateState, Permit, Wait
 from salescience_pipeline.clients.gate_steps import admits, due, postpone, report, reserve
 from salescience_pipeline.clients.model import AnswerClass
 from salescience_pipeline_tests.test_clients.gates import RULE, T0, permit_of

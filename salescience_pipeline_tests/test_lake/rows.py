@@ -15,6 +15,7 @@ import pyarrow as pa
 from salescience_pipeline.catalog.tables import TABLES
 from salescience_pipeline.clients.model import AnswerClass, Attempt, Body, PlannedRequest, Subject
 from salescience_pipeline.identifiers import RequestId
+from salescience_pipeline.lake.tables import Tables
 
 PRICES, FACTS, FILINGS, COMPANIES = (
     "core_tiingo__eod_prices",
@@ -31,6 +32,14 @@ def table(name: str, rows: Sequence[dict[str, Any]], *, run_id: str = "run-1") -
     """Rows in the catalogue's schema, provenance filled in where a row does not say it."""
     given = {"source": "test", "fetched_at": NOW, "raw_sha256": DIGEST, "run_id": run_id, "organization_id": None}
     return pa.Table.from_pylist([given | row for row in rows], schema=TABLES[name].schema)
+
+
+def closes(tables: Tables) -> dict[tuple[str, dt.date], float | None]:
+    """The stored closes by ticker and day, which is how a model of the table has them; each key once."""
+    rows = tables.read(PRICES).to_pylist()
+    found = {(row["ticker"], row["trade_date"]): row["close"] for row in rows}
+    assert len(found) == len(rows)
+    return found
 
 
 def price(ticker: str, day: dt.date = DAY, close: float | None = 10.0) -> dict[str, Any]:

@@ -12,9 +12,7 @@ import pytest
 
 from salescience_pipeline.sandbox.faults import BadRule, Faults, bomb
 from salescience_pipeline_tests.test_sandbox.calls import PRICES
-from salescience_pipeline_tests.test_sandbox.serving import (
-    TOKEN,
-)
+from salescience_pipeline_tests.test_sandbox.serving import TOKEN
 
 LONG = f"{PRICES}?startDate=2026-01-01"
 

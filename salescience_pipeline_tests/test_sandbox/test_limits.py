@@ -6,11 +6,7 @@ import pytest
 
 from salescience_pipeline.sandbox.limits import Limit, Limits
 from salescience_pipeline_tests.test_sandbox.calls import PRICES
-from salescience_pipeline_tests.test_sandbox.serving import (
-    PRICE_PROVIDERS,
-    TOKEN,
-    running,
-)
+from salescience_pipeline_tests.test_sandbox.serving import PRICE_PROVIDERS, TOKEN, running
 
 
 class _Hand:

@@ -12,15 +12,7 @@ import pytest
 from salescience_pipeline.clients.errors import Contract, TooLarge
 from salescience_pipeline.clients.model import AnswerClass
 from salescience_pipeline.tidy.prices import TIINGO_TABLE, tiingo_eod
-from salescience_pipeline_tests.test_tidy.samples import (
-    Sample,
-    answer,
-    context,
-    left,
-    recorded,
-    rows_of,
-    tiingo_row,
-)
+from salescience_pipeline_tests.test_tidy.samples import Sample, answer, context, left, recorded, rows_of, tiingo_row
 
 CSV = (
     "date,close,high,low,open,volume,adjClose,adjHigh,adjLow,adjOpen,adjVolume,divCash,splitFactor\n"
