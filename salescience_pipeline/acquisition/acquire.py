@@ -20,7 +20,7 @@ from salescience_pipeline.acquisition.known import read_known, read_stored
 from salescience_pipeline.acquisition.outcome import Acquired, Failure
 from salescience_pipeline.acquisition.replay import gather, gathering_plan, is_gathered, knowing_nothing, newest_rows
 from salescience_pipeline.acquisition.services import SelectionError, Services
-from salescience_pipeline.acquisition.states import WHOLE, failed_states, ready_states, refused_states
+from salescience_pipeline.acquisition.states import WHOLE, failed_states, ready_states, refused_states, spared_by
 from salescience_pipeline.acquisition.writing import Ready, of_the_days_asked, write_batch, write_rows
 from salescience_pipeline.catalog.datasets import DATASETS, Cut, Dataset
 from salescience_pipeline.catalog.scopes import Scope
@@ -203,6 +203,7 @@ class _Acquisition:
         else:
             self.known = self.known if mode == "live" else knowing_nothing(self.known)
             self.plan = self.recipe.plan(selection, self.known)
+        self.spared = spared_by(self.plan)
         self.result = Acquired(dataset, self.plan)
         self.subjects: dict[str, _Subject] = defaultdict(_Subject)
         self.batch: list[Ready] = []
@@ -333,7 +334,7 @@ class _Acquisition:
     def _flush(self) -> None:
         """Write the batch, then record what it completes: a crash in between costs a request, never a row."""
         write_batch(self.services.tables, self.dataset, self.batch, self.result.tables)
-        ready = [state for ready in self.batch for state in ready_states(self.dataset, self.selection, ready)]
+        ready = [state for one in self.batch for state in ready_states(self.dataset, self.selection, one, self.spared)]
         # Failures last: a ticker that the bulk answer completed may have failed with the history that it then needed.
         self._record([*ready, *self.failed])
         self.batch, self.batch_rows, self.failed, self.flushed_at = [], 0, [], time.monotonic()

@@ -16,11 +16,12 @@ import pyarrow as pa
 from salescience_pipeline.acquisition.outcome import Status
 from salescience_pipeline.acquisition.services import Services
 from salescience_pipeline.catalog.datasets import DATASETS, Cut, Dataset
-from salescience_pipeline.clients.plan import Coverage, FilingRef, Known, Selection
+from salescience_pipeline.clients.plan import Coverage, FilingRef, Known, Selection, Series
 from salescience_pipeline.identifiers import Accession, Cik, FileName, InvalidIdentifier, Ticker
 from salescience_pipeline.lake.tables import Where
 from salescience_pipeline.ledger.completeness import State
 
+_FEW = 50
 _REPORTS_BACK, _REPORTS_AHEAD = dt.timedelta(days=40), dt.timedelta(days=100)
 """Span of the stored earnings calendar that planning looks at; a report that moved may stand far ahead."""
 
@@ -42,6 +43,7 @@ def read_known(services: Services, dataset: Dataset, selection: Selection) -> Kn
         filings=filings,
         documents=documents,
         reports=_reports(services, selection) if _needs(dataset, "core_finnhub__earnings_calendar") else {},
+        series=_series(services, dataset, selection) if dataset.cut is Cut.DATE and dataset.slice_by else {},
         allowance=services.allowance(dataset.provider),
     )
 
@@ -83,6 +85,29 @@ def read_stored(services: Services, dataset: Dataset) -> dict[str, pa.Table]:
     return {table: services.tables.read(table) for table in set(dataset.outputs.values())}
 
 
+def _series(services: Services, dataset: Dataset, selection: Selection) -> dict[Ticker, Series]:
+    """The span of the stored prices of each selected ticker, and whether the provider holds none before it."""
+    table = next(iter(dataset.outputs.values()))
+    wanted = {str(ticker) for ticker in selection.tickers}
+    # A long list is narrowed here: as a filter it would cost more than the rows of the others.
+    where = Where(values={"ticker": sorted(wanted)}) if len(wanted) <= _FEW else None
+    rows = services.tables.read(table, where, columns=["ticker", "trade_date"])
+    spans = rows.group_by("ticker").aggregate([("trade_date", "min"), ("trade_date", "max")]).to_pylist()
+    asked_from = {
+        state.subject: state.first_date
+        for history in _siblings(dataset, Cut.TICKER)
+        for state in services.ledger.completeness.states(history.name, subjects=selection.tickers)
+        if state.status == Status.COMPLETE and state.first_date is not None
+    }
+    found: dict[Ticker, Series] = {}
+    for row in (row for row in spans if row["ticker"] in wanted):
+        first, last = row["trade_date_min"], row["trade_date_max"]
+        asked = asked_from.get(row["ticker"], first)
+        is_whole = asked < first and bool(services.sessions(asked, first - dt.timedelta(days=1)))
+        found[Ticker(row["ticker"])] = Series(first, last, is_whole)
+    return found
+
+
 # -- completeness ---------------------------------------------------------------------------------------------------
 def _coverage(services: Services, dataset: Dataset, selection: Selection) -> dict[str, Coverage]:
     store = services.ledger.completeness
@@ -114,6 +139,11 @@ def _around(services: Services, dataset: Dataset, days: Sequence[dt.date]) -> li
 
 def _of(state: State) -> Coverage:
     return Coverage(state.first_date, state.last_date, state.checked_at, state.status)
+
+
+def history_datasets(dataset: Dataset) -> Iterable[Dataset]:
+    """The datasets of whole histories that write the table of a date-cut one."""
+    return _siblings(dataset, Cut.TICKER)
 
 
 def _siblings(dataset: Dataset, cut: Cut) -> Iterable[Dataset]:

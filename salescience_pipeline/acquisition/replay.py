@@ -41,7 +41,7 @@ def is_gathered(dataset: Dataset) -> bool:
 
 def knowing_nothing(known: Known) -> Known:
     """What planning knows in a replay: who is who and what was filed, but not what is stored; an archive has no allowance."""
-    return replace(known, coverage={}, documents=frozenset(), allowance=None)
+    return replace(known, coverage={}, documents=frozenset(), series={}, allowance=None)
 
 
 def gathering_plan(
@@ -162,6 +162,10 @@ def gather(
                 continue
             gathered.left_out += tidied.left_out
             _add(gathered, dataset, context.selection, answer, tidied)
+    for state in _told_without_an_answer(services, dataset, context.selection):
+        key = (state.partition, state.subject)
+        if key not in gathered.states or gathered.states[key].status == Status.MISSING:
+            gathered.states[key] = state
     told = {key for key, state in gathered.states.items() if Status(state.status).is_settled}
     gathered.failures = [
         (state, error) for state, error in gathered.failures if (state.partition, state.subject) not in told
@@ -230,6 +234,14 @@ def _expected(services: Services, dataset: Dataset, selection: Selection, plan: 
     for day in days:
         for subject in selection.tickers if is_per_ticker(dataset) else ([WHOLE] if day in asked else []):
             yield _missing(dataset, day.isoformat(), subject)
+
+
+def _told_without_an_answer(services: Services, dataset: Dataset, selection: Selection) -> Iterator[State]:
+    """What a plan settled by itself: days before a listing, and those of a ticker that is gone."""
+    days = [day.isoformat() for day in selection.dates]
+    for state in services.ledger.completeness.states(dataset.name, partitions=days, subjects=selection.tickers):
+        if not state.raw_sha256 and Status(state.status).is_settled:
+            yield state
 
 
 def _missing(dataset: Dataset, partition: str, subject: str) -> State:

@@ -17,7 +17,7 @@ from salescience_pipeline.acquisition.writing import Ready
 from salescience_pipeline.catalog.datasets import Cut, Dataset
 from salescience_pipeline.catalog.tables import TABLES
 from salescience_pipeline.clients.model import AnswerClass, PlannedRequest
-from salescience_pipeline.clients.plan import Refusal, Selection
+from salescience_pipeline.clients.plan import Refusal, RequestPlan, Selection
 from salescience_pipeline.ledger.completeness import State
 
 WHOLE = "*"
@@ -36,7 +36,13 @@ def refused_states(dataset: Dataset, selection: Selection, refused: Iterable[Ref
         subject, _, day = refusal.key.partition("|")
         if dataset.cut is Cut.DATE and day:
             subjects: Sequence[str] = selection.tickers if subject == WHOLE and is_per_ticker(dataset) else [subject]
-            states += [State(dataset.name, day, name, refusal.status, reason=refusal.reason) for name in subjects]
+            states += [
+                State(
+                    dataset.name, day, name, refusal.status, reason=refusal.reason,
+                    first_date=refusal.asked_on, last_date=refusal.asked_on,
+                )
+                for name in subjects
+            ]  # fmt: skip
         else:
             partition = _only_ticker(selection, subject) if dataset.cut is Cut.TICKER else WHOLE
             states.append(State(dataset.name, partition, subject, refusal.status, reason=refusal.reason))
@@ -89,11 +95,18 @@ def _partition(dataset: Dataset, request: PlannedRequest, key: str) -> str:
     return str(subject.ticker) if subject.accession is not None or subject.key not in ("*", subject.ticker) else key
 
 
-def ready_states(dataset: Dataset, selection: Selection, ready: Ready) -> list[State]:
-    """States of a subject whose rows are written."""
+def spared_by(plan: RequestPlan) -> frozenset[str]:
+    """Tickers about which the plan asked nothing: a list of the market that does not name them says nothing of them."""
+    return frozenset((*plan.fresh, *(refusal.key.partition("|")[0] for refusal in plan.refused)))
+
+
+def ready_states(
+    dataset: Dataset, selection: Selection, ready: Ready, spared: frozenset[str] = frozenset()
+) -> list[State]:
+    """States of a subject whose rows are written; of the ``spared`` only those that the answer names after all."""
     digest = ready.answers[-1].ref.sha256
     if dataset.cut is Cut.DATE:
-        states = _dated_states(dataset, selection, ready)
+        states = _dated_states(dataset, selection, ready, spared)
     else:
         request = ready.requests[0]
         rows = sum(table.num_rows for table in ready.tidied.tables.values())
@@ -125,7 +138,7 @@ def _overall(ready: Ready, rows: int) -> tuple[Status, str | None]:
     return Status.COMPLETE, None
 
 
-def _dated_states(dataset: Dataset, selection: Selection, ready: Ready) -> list[State]:
+def _dated_states(dataset: Dataset, selection: Selection, ready: Ready, spared: frozenset[str]) -> list[State]:
     """One state per day and subject that the answers settle."""
     request = ready.requests[0]
     rows = _rows_by_day(dataset, ready)
@@ -137,6 +150,8 @@ def _dated_states(dataset: Dataset, selection: Selection, ready: Ready) -> list[
             count = rows[(subject if is_per_ticker(dataset) else WHOLE, day)]
             if dataset.is_snapshot:
                 count = rows.total()
+            if bulk and not count and subject in spared:
+                continue
             status, reason = _day_status(count, classes, bulk=bulk, per_ticker=is_per_ticker(dataset))
             states.append(State(dataset.name, day.isoformat(), subject, status, count, day, day, reason))
     return states

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from salescience_pipeline.catalog.crons import parse_cron
 from salescience_pipeline.catalog.datasets import DATASETS, Cut, Dataset
 from salescience_pipeline.catalog.scopes import Scope
 from salescience_pipeline.identifiers import TableName
@@ -218,3 +219,13 @@ def job_named(name: str) -> Job:
     if job is None:
         raise UnknownJob(f"There is no job {name[:60]!r}; there are {', '.join(JOBS)}.")
     return job
+
+
+def weekdays_of(dataset: str) -> frozenset[int]:
+    """The weekdays (0 is a Sunday) about which some job asks for ``dataset``; all of them when none does."""
+    days: set[int] = set()
+    for job in JOBS.values():
+        for one in job.passes:
+            if dataset in job.datasets_of(one):
+                days |= {(day - int(one.day_before)) % 7 for day in parse_cron(one.cron).weekdays}
+    return frozenset(days or range(7))

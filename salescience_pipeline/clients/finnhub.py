@@ -199,6 +199,8 @@ class Quotes(OneWave):
                     refused.append(Refusal(key, "missing", f"Finnhub gives no quotes of {day}, only of now."))
                 elif day < known.today or is_day_current(ticker, day, selection, known):
                     fresh.append(key)
+                elif not selection.force and _is_unknown(key, known):
+                    refused.append(Refusal(key, "empty", f"Finnhub knows no {ticker}; it is asked again tomorrow."))
                 else:
                     requests.append(quote(ticker, day))
         return RequestPlan(
@@ -210,6 +212,12 @@ class Quotes(OneWave):
             fresh=tuple(fresh),
             refused=tuple(refused),
         )
+
+
+def _is_unknown(key: str, known: Known) -> bool:
+    """Whether an earlier poll of the day was answered with nothing: a symbol that has no last trade has none all day."""
+    coverage = known.coverage.get(key)
+    return coverage is not None and coverage.status == "empty"
 
 
 @dataclass(frozen=True, slots=True)

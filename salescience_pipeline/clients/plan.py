@@ -45,6 +45,16 @@ class Coverage:
 
 
 @dataclass(frozen=True, slots=True)
+class Series:
+    """The span of a ticker's stored daily prices."""
+
+    first: dt.date
+    last: dt.date
+    is_whole: bool = False
+    """Whether the provider holds nothing before ``first``: it was asked from an earlier session on."""
+
+
+@dataclass(frozen=True, slots=True)
 class FilingRef:
     """What is needed to fetch a filing's documents."""
 
@@ -75,6 +85,8 @@ class Known:
     """(accession, filename) of the documents that are already stored."""
     reports: Mapping[Ticker, dt.date] = field(default_factory=dict)
     """Day of each ticker's newest earnings report before today, from the stored calendar."""
+    series: Mapping[Ticker, Series] = field(default_factory=dict)
+    """The stored daily prices of each selected ticker, for datasets that bring such."""
     allowance: int | None = None
     """Requests that the provider's quotas still allow in their running windows; None: as many as we like."""
 
@@ -86,6 +98,8 @@ class Refusal:
     key: str
     status: str
     reason: str
+    asked_on: dt.date | None = None
+    """The last day for which the provider itself was asked about it, where the status is taken over from then."""
 
 
 @dataclass(frozen=True, slots=True)

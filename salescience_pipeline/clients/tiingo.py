@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -17,7 +17,8 @@ from salescience_pipeline.clients.classify import Dialect, Reply, Verdict, by_sh
 from salescience_pipeline.clients.errors import NotEntitled, ProviderError
 from salescience_pipeline.clients.model import Answer, AnswerClass, PlannedRequest, Subject
 from salescience_pipeline.clients.plan import Known, Recipe, Refusal, RequestPlan, Selection
-from salescience_pipeline.clients.planning import OneWave, has_data, is_covered, is_settled, json_of
+from salescience_pipeline.clients.planning import OneWave, has_data, is_covered, json_of
+from salescience_pipeline.clients.price_days import LOOK_AGAIN, DaysToAsk, days_to_ask, reaches_back, span_to_ask
 from salescience_pipeline.identifiers import Ticker
 
 _LONGEST_QUERY = 1_800
@@ -154,27 +155,27 @@ class EodDaily(OneWave):
 
     def plan(self, selection: Selection, known: Known) -> RequestPlan:
         """One bulk call if only the newest session is missing, else one call per ticker from first to last gap."""
-        gaps = _gaps(selection, known)
+        days = days_to_ask(selection, known)
         early = sorted(day for day in set(selection.dates) if day > known.last_session)
-        refused = tuple(
-            Refusal(f"*|{day}", "missing", f"The end-of-day prices of {day} are not out yet.") for day in early
+        refused = (
+            *(Refusal(f"*|{day}", "missing", f"The end-of-day prices of {day} are not out yet.") for day in early),
+            *days.refused,
         )
-        settled = tuple(ticker for ticker in dict.fromkeys(selection.tickers) if ticker not in gaps)
-        newest_only = len(gaps) > 1 and all(days == [known.last_session] for days in gaps.values())
-        if newest_only:
-            requests: tuple[PlannedRequest, ...] = (eod_bulk(known.last_session, gaps),)
+        spared = {*days.gaps, *days.quiet, *(refusal.key.partition("|")[0] for refusal in days.refused)}
+        if days.is_newest_only:
+            requests: tuple[PlannedRequest, ...] = (eod_bulk(known.last_session, (*days.gaps, *days.quiet)),)
             why = "Only the newest session is missing: one call for all, then the tickers with a split or dividend."
         else:
-            requests = tuple(eod_range(ticker, days[0], days[-1]) for ticker, days in gaps.items())
+            requests = tuple(_ranges(days, known))
             why = "One call per ticker from its first to its last missing day."
         return RequestPlan(
             selection.dataset,
             "tiingo",
             requests,
             minimum=len(requests),
-            why=why if gaps else "Every day asked for is there.",
-            expected_follow_ups=round(len(gaps) * _TYPICAL_ACTIONS) if newest_only else 0,
-            fresh=settled if not early else (),
+            why=why if requests else "Every day asked for is there, or cannot be had.",
+            expected_follow_ups=round(len(days.gaps) * _TYPICAL_ACTIONS) if days.is_newest_only else 0,
+            fresh=tuple(ticker for ticker in dict.fromkeys(selection.tickers) if ticker not in spared),
             refused=refused,
         )
 
@@ -182,34 +183,36 @@ class EodDaily(OneWave):
         """The whole history of tickers with a split or dividend, whose adjusted past has changed.
 
         After the bulk call also one ranged call for each ticker that it did not name with the day asked for, while it
-        did others: only the provider's own word tells an unknown ticker from a quiet one.
+        did others: only the provider's own word tells an unknown ticker from a quiet one. One that was quiet for long and
+        stands in the list again is taken whole.
         """
         request = answer.request
         if request.subject.details.get("reason"):
             return ()
         if request.endpoint == "eod_bulk":
             return self._after_bulk(answer, selection, known)
-        ticker, first = request.subject.ticker, request.first_date
-        if ticker is None or first is None or not any(map(has_action, _rows(answer))):
+        ticker, first, rows = request.subject.ticker, request.first_date, _rows(answer)
+        if ticker is None or first is None or not rows or not reaches_back(ticker, first, known):
             return ()
-        return (_whole(ticker, selection, known),) if _is_increment(ticker, first, known) else ()
+        again = request.subject.details.get("quiet") is not None
+        return (_whole(ticker, selection, known),) if again or any(map(has_action, rows)) else ()
 
     def _after_bulk(self, answer: Answer, selection: Selection, known: Known) -> tuple[PlannedRequest, ...]:
-        day = known.last_session
+        day, days = known.last_session, days_to_ask(selection, known)
         rows = {str(row.get("ticker", "")).upper(): row for row in _rows(answer)}
         today = {symbol: row for symbol, row in rows.items() if str(row.get("date", ""))[:10] == day.isoformat()}
         if answer.answer_class is AnswerClass.NOT_FOUND:
-            return tuple(eod_range(ticker, day, day) for ticker in _gaps(selection, known))
+            return tuple(_ranges(days, known))
         if not today:
             return ()
         follow = []
-        for ticker in _gaps(selection, known):
+        for ticker in days.gaps:
             row = today.get(_spelled(ticker))
             if row is None:
                 follow.append(eod_range(ticker, day, day))
             elif has_action(row):
                 follow.append(_whole(ticker, selection, known))
-        return tuple(follow)
+        return (*follow, *(_whole(ticker, selection, known) for ticker in days.quiet if _spelled(ticker) in today))
 
     def fallbacks(
         self, request: PlannedRequest, error: ProviderError, selection: Selection, known: Known
@@ -217,31 +220,22 @@ class EodDaily(OneWave):
         """One ranged call per ticker where the plan of the key does not hold the bulk call."""
         if request.endpoint != "eod_bulk" or not isinstance(error, NotEntitled):
             return ()
-        return tuple(eod_range(ticker, known.last_session, known.last_session) for ticker in _gaps(selection, known))
+        return tuple(_ranges(days_to_ask(selection, known), known))
 
 
-def _gaps(selection: Selection, known: Known) -> dict[Ticker, list[dt.date]]:
-    """The missing days of each ticker, in order; tickers without one are left out."""
-    days = sorted(day for day in set(selection.dates) if day <= known.last_session)
-    gaps: dict[Ticker, list[dt.date]] = {}
-    for ticker in selection.tickers:
-        missing = [day for day in days if selection.force or not is_settled(f"{ticker}|{day}", known)]
-        if missing:
-            gaps[ticker] = missing
-    return gaps
-
-
-def _is_increment(ticker: Ticker, first: dt.date, known: Known) -> bool:
-    """Whether days before ``first`` are stored, whose adjusted prices a later event makes stale."""
-    prefix, bound = f"{ticker}|", first.isoformat()
-    return any(
-        key.startswith(prefix) and key[len(prefix) :] < bound and coverage.status == "complete"
-        for key, coverage in known.coverage.items()
-    )
+def _ranges(days: DaysToAsk, known: Known) -> Iterator[PlannedRequest]:
+    """One call per ticker: over its gaps, over its whole series, or for one that was quiet since it was last asked for."""
+    for ticker, missing in days.gaps.items():
+        yield eod_range(ticker, *span_to_ask(ticker, missing, known))
+    for ticker, since in days.quiet.items():
+        if known.last_session - since >= LOOK_AGAIN:
+            yield eod_range(ticker, since + dt.timedelta(days=1), known.last_session, quiet=since.isoformat())
 
 
 def _whole(ticker: Ticker, selection: Selection, known: Known) -> PlannedRequest:
-    return eod_range(ticker, min(selection.start, known.last_session), known.last_session, reason="corporate action")
+    stored = known.series.get(ticker)
+    first = min(selection.start, known.last_session, *((stored.first,) if stored is not None else ()))
+    return eod_range(ticker, first, known.last_session, reason="corporate action")
 
 
 @dataclass(frozen=True, slots=True)

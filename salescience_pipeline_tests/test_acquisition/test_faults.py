@@ -305,6 +305,54 @@ def test_a_delisted_ticker_is_told_of_and_its_past_stays(life: Life, sandbox: Sa
     assert find_holes(life.services) == []
 
 
+def test_one_that_is_gone_is_asked_for_no_more_and_comes_back_when_it_trades_again(
+    life: Life, sandbox: Sandbox
+) -> None:
+    """OAKMR left the exchange two years ago; at last it is the ticker of another company."""
+    services, gone = life.services, "OAKMR"
+    services.ledger.watchlist.add("entire_watchlist", [gone])
+    run(services, select(TIINGO_DAILY, [gone], [dt.date(2026, 6, day) for day in (10, 11, 12)]))
+    sandbox.post("/_sandbox/reset", {"only": ["stats"]})
+    for number, moment in ((0, "17:45"), (1, "20:15")):
+        (evening,) = life.tick("tiingo-daily-prices", number, at(moment))
+        _exactly_as_planned([evening])
+        assert sent([evening]) == 1, "the list of all"
+        (told,) = (state for state in evening.acquired.states if state.subject == gone)
+        assert (told.status, told.last_date) == ("empty", NEWEST)
+        assert "OAKMR is taken for gone: there is no price of it any more." in str(told.reason)
+    assert requests_seen(sandbox) == 2
+    assert find_holes(services) == [], "nor does the repair ask"
+
+    event(sandbox, "recycled_ticker", gone, DAY, 20.0)
+    (back,) = life.tick("tiingo-daily-prices", 1, at("20:15"))
+    _exactly_as_planned([back])
+    assert sent([back]) == 2, "the list, and the whole series of the one that is back"
+    assert statuses(back.acquired)[gone, DAY.isoformat()] == "complete"
+    rows = services.tables.read(TIINGO, Where(values={"ticker": [gone]})).to_pylist()
+    assert [row["trade_date"] for row in rows] == [DAY]
+
+
+def test_days_that_nobody_asked_for_after_the_last_known_one_are_holes(life: Life, sandbox: Sandbox) -> None:
+    """The daemon was away for three sessions; one of the tickers is not followed any more."""
+    days = [dt.date(2026, 6, day) for day in (9, 10, 11, 12)]
+    services = life.services
+    run(services, select(TIINGO_HISTORY, ("FENWK",), start=days[0]))
+    run(services, select(TIINGO_DAILY, FOLLOWED, days[:1]))
+    run(services, select(TIINGO_DAILY, ("DOVEK",), days[:1]))
+    run(services, select("core_finnhub__earnings_calendar", (), days[:1]))
+    sandbox.post("/_sandbox/reset", {"only": ["stats"]})
+    found = {hole.selection.dataset: hole for hole in find_holes(services)}
+    assert set(found) == {TIINGO_DAILY, CALENDAR}
+    prices = found[TIINGO_DAILY]
+    assert set(prices.selection.tickers) == set(FOLLOWED) - {"FENWK"}
+    assert prices.selection.dates == tuple(days[1:])
+    # Its schedule asks from Tuesday to Saturday: Sunday is none of its days.
+    assert found[CALENDAR].selection.dates == (*days[1:], days[-1] + dt.timedelta(days=1))
+    _exactly_as_planned(life.repair())
+    assert requests_seen(sandbox) == len(FOLLOWED) - 1 + 1
+    assert find_holes(services) == []
+
+
 def test_prices_that_are_late_are_missing_until_they_are_there(life: Life, sandbox: Sandbox) -> None:
     """The list of all still holds Friday at 17:45: nothing of it is taken for Monday."""
     life.look_at(at("05:00"))

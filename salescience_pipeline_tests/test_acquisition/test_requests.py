@@ -109,6 +109,49 @@ def test_a_corporate_action_pulls_the_history_of_that_ticker_only(
     assert before
 
 
+def test_a_list_without_a_ticker_that_is_complete_leaves_it_complete(services: Services) -> None:
+    run(services, select(TIINGO_DAILY, PLAIN[:1], [NEWEST]))
+    acquired = run(services, select(TIINGO_DAILY, dates=[NEWEST]))
+    assert acquired.sent == 1, "the list of those two that were missing"
+    assert set(statuses(acquired)) == {(ticker, NEWEST.isoformat()) for ticker in PLAIN[1:]}
+    states = services.ledger.completeness.states(TIINGO_DAILY)
+    assert {state.status for state in states} == {"complete"}
+
+
+def test_an_action_after_the_days_of_a_backfill_still_leaves_one_basis(services: Services, sandbox: Sandbox) -> None:
+    """A day stored long ago, a split since that nobody saw, and days in between that are asked for late."""
+    hit = PLAIN[0]
+    old = dt.date(2026, 3, 2)
+    run(services, select(TIINGO_DAILY, [hit], [old]))
+    event(sandbox, "split", hit, dt.date(2026, 5, 4), 2.0)
+    later = [old + dt.timedelta(days=back) for back in (1, 2, 3)]
+    acquired = run(services, select(TIINGO_DAILY, [hit], later))
+    assert acquired.sent == acquired.planned == acquired.plan.minimum == 1
+    rows = services.tables.read(TIINGO).to_pylist()
+    assert {(row["trade_date"] < dt.date(2026, 5, 4), round(row["close"] / row["adj_close"], 6)) for row in rows} == {
+        (True, 2.0),
+        (False, 1.0),
+    }
+    assert rows[0]["trade_date"] == old
+
+
+def test_a_day_before_the_listing_is_a_sentence_and_no_request(services: Services, sandbox: Sandbox) -> None:
+    """Before anything is known the provider is asked; afterwards nobody is."""
+    young, before = "OAKMR", [dt.date(2026, 1, 5), dt.date(2026, 1, 6)]
+    event(sandbox, "recycled_ticker", young, dt.date(2026, 5, 4), 20.0)
+    first = run(services, select(TIINGO_DAILY, [young], before[:1]))
+    assert (first.sent, set(statuses(first).values())) == (1, {"empty"})
+    run(services, select(TIINGO_HISTORY, [young]))
+    stored, seen = content(services, TIINGO), requests_seen(sandbox)
+    later = run(services, select(TIINGO_DAILY, [young], before))
+    assert requests_seen(sandbox) == seen
+    assert [refusal.reason for refusal in later.plan.refused] == [
+        f"The prices of OAKMR begin on 2026-05-04; {day} lies before its listing." for day in before
+    ]
+    assert set(statuses(later).values()) == {"empty"}
+    assert content(services, TIINGO) == stored
+
+
 def test_without_the_bulk_endpoint_each_ticker_is_asked_for(services: Services, sandbox: Sandbox) -> None:
     refusal = '{"detail": "You do not have permission to access the bulk EOD endpoint"}'
     answer = {"status": 403, "content_type": "application/json", "body": refusal}
@@ -154,6 +197,9 @@ def test_a_day_without_trading_costs_one_look_and_a_settled_one_none(services: S
     saturday = NEWEST + dt.timedelta(days=1)
     acquired = run(services, select(TIINGO_DAILY, dates=[saturday]))
     assert (acquired.sent, acquired.failures) == (0, [])
+    past = run(services, select(TIINGO_DAILY, dates=[saturday - dt.timedelta(days=7)]))
+    assert (past.sent, set(statuses(past).values())) == (0, {"empty"})
+    assert past.plan.refused[0].reason == "There is no trading on 2026-06-06 (a weekend)."
     assert run(services, select("core_sec__filings_daily", dates=[saturday])).sent == 0
 
 

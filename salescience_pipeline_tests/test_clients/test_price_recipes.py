@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from salescience_pipeline.clients.errors import NotEntitled, Transient
 from salescience_pipeline.clients.model import AnswerClass
-from salescience_pipeline.clients.plan import Selection
+from salescience_pipeline.clients.plan import Coverage, Selection, Series
 from salescience_pipeline.identifiers import Ticker
 from salescience_pipeline_tests.test_clients.plans import (
     FRIDAY,
@@ -108,11 +108,96 @@ def test_one_ticker_needs_no_bulk_call() -> None:
 def test_an_increment_with_a_split_makes_the_stored_past_stale() -> None:
     selection = Selection(DAILY, TICKERS[:1], dates=tuple(WEEK))
     rows = [row("ALDRN", WEEK[3], split=2.0)]
-    for coverage, expected in (({}, []), ({"ALDRN|2026-11-13": covered()}, [START])):
-        (request,) = recipe(DAILY).plan(selection, known(coverage)).requests
-        follow = recipe(DAILY).follow_ups(answer(request, rows), selection, known(coverage))
+    before = Series(dt.date(2026, 3, 2), dt.date(2026, 11, 13))
+    stored = known({"ALDRN|2026-11-13": covered()}, series={TICKERS[0]: before})
+    for state, expected in ((known(), []), (stored, [START])):
+        (request,) = recipe(DAILY).plan(selection, state).requests
+        assert (request.first_date, request.last_date) == (MONDAY, FRIDAY)
+        follow = recipe(DAILY).follow_ups(answer(request, rows), selection, state)
         assert [one.first_date for one in follow] == expected
-        assert recipe(DAILY).follow_ups(answer(request, [row("ALDRN")]), selection, known(coverage)) == ()
+        assert recipe(DAILY).follow_ups(answer(request, [row("ALDRN")]), selection, state) == ()
+
+
+@pytest.mark.parametrize(
+    ("stored", "days", "asked"),
+    [
+        # What continues the series up to now is asked for alone: an action in it is seen.
+        ((dt.date(2026, 3, 2), dt.date(2026, 11, 13)), WEEK, (MONDAY, FRIDAY)),
+        # Older days, a hole in the middle, and days behind a stretch that nobody saw: one basis for all of it.
+        ((dt.date(2026, 9, 1), FRIDAY), [dt.date(2026, 3, 2)], (dt.date(2026, 3, 2), FRIDAY)),
+        ((dt.date(2026, 3, 2), FRIDAY), [dt.date(2026, 9, 1)], (dt.date(2026, 3, 2), FRIDAY)),
+        ((dt.date(2026, 3, 2), dt.date(2026, 9, 1)), WEEK, (dt.date(2026, 3, 2), FRIDAY)),
+        ((dt.date(2026, 3, 2), dt.date(2026, 9, 1)), [dt.date(2026, 10, 1)], (dt.date(2026, 3, 2), FRIDAY)),
+        ((WEEK[1], WEEK[1]), [MONDAY, FRIDAY], (MONDAY, FRIDAY)),
+    ],
+)
+def test_a_range_beside_stored_prices_reaches_over_all_of_them(
+    stored: tuple[dt.date, dt.date], days: list[dt.date], asked: tuple[dt.date, dt.date]
+) -> None:
+    coverage = {f"ALDRN|{stored[1]}": covered()}
+    (request,) = plan_of(
+        DAILY, known(coverage, series={TICKERS[0]: Series(*stored)}), TICKERS[:1], dates=tuple(days)
+    ).requests
+    assert (request.first_date, request.last_date) == asked
+
+
+def test_days_before_the_listing_are_refused_in_a_sentence_and_not_asked_for() -> None:
+    listed = known(series={TICKERS[0]: Series(WEEK[2], FRIDAY, is_whole=True)})
+    plan = plan_of(DAILY, listed, TICKERS[:1], dates=tuple(WEEK[:2]))
+    assert plan.requests == ()
+    assert [(one.key, one.status) for one in plan.refused] == [(f"ALDRN|{day}", "empty") for day in WEEK[:2]]
+    assert plan.refused[0].reason == "The prices of ALDRN begin on 2026-11-18; 2026-11-16 lies before its listing."
+    both = plan_of(DAILY, listed, TICKERS[:1], dates=(WEEK[1], FRIDAY))
+    assert [one.first_date for one in both.requests] == [WEEK[2]], "the one call brings the whole series"
+    assert len(plan_of(DAILY, listed, TICKERS[:1], dates=tuple(WEEK[:2]), force=True).requests) == 1
+    unsure = known(series={TICKERS[0]: Series(WEEK[2], FRIDAY)})
+    assert plan_of(DAILY, unsure, TICKERS[:1], dates=tuple(WEEK[:2])).refused == ()
+
+
+def _quiet(*tickers: str, asked: dt.date | None = None, status: str = "empty") -> dict[str, Coverage]:
+    """The three sessions before Friday without a price; ``asked`` is the last for which the provider was asked."""
+    return {
+        f"{ticker}|{day}": covered(status, first=asked or day, last=asked or day)
+        for ticker in tickers
+        for day in WEEK[1:4]
+    }
+
+
+def test_a_ticker_that_is_gone_costs_no_request_and_comes_back_with_the_list() -> None:
+    state = known(_quiet("CALDQ"), series={TICKERS[2]: Series(START, MONDAY)})
+    for force in (False, True):
+        selection = Selection(DAILY, TICKERS, dates=(FRIDAY,), force=force)
+        plan = recipe(DAILY).plan(selection, state)
+        (request,) = plan.requests
+        assert "CALDQ" in dict(request.params)["tickers"]
+        (gone,) = plan.refused
+        assert (gone.key, gone.status, gone.asked_on) == (f"CALDQ|{FRIDAY}", "empty", WEEK[3])
+        assert "CALDQ is taken for gone: its last price is of 2026-11-16." in gone.reason
+        rows = [row("ALDRN"), row("BRNWD-B"), row("DOVEK")]
+        assert recipe(DAILY).follow_ups(answer(request, rows), selection, state) == ()
+        (again,) = recipe(DAILY).follow_ups(answer(request, [*rows, row("CALDQ")]), selection, state)
+        assert (again.subject.key, again.first_date) == ("CALDQ", START)
+    two = known(_quiet("CALDQ") | {f"CALDQ|{WEEK[1]}": covered()})
+    selection = Selection(DAILY, TICKERS, dates=(FRIDAY,))
+    assert recipe(DAILY).plan(selection, two).refused == (), "two quiet sessions may be a halt"
+
+
+def test_without_a_list_one_that_is_gone_is_looked_for_again_after_a_month() -> None:
+    refused = NotEntitled("no", provider="tiingo")
+    for asked, expected in ((dt.date(2026, 10, 22), []), (dt.date(2026, 10, 21), [(dt.date(2026, 10, 22), FRIDAY)])):
+        state = known(_quiet("CALDQ", asked=asked, status="not_found"))
+        alone = plan_of(DAILY, state, TICKERS[2:3], dates=(FRIDAY,))
+        assert [(one.first_date, one.last_date) for one in alone.requests] == expected
+        assert [(one.status, one.asked_on) for one in alone.refused] == [("not_found", asked)]
+        selection = Selection(DAILY, TICKERS, dates=(FRIDAY,))
+        (request,) = recipe(DAILY).plan(selection, state).requests
+        others = recipe(DAILY).fallbacks(request, refused, selection, state)
+        assert len(others) == 3 + len(expected)
+    # Whoever insists asks.
+    assert len(plan_of(DAILY, state, TICKERS[2:3], dates=(FRIDAY,), force=True).requests) == 1
+    back = answer(alone.requests[0], [row("CALDQ")])
+    stored = known(_quiet("CALDQ", asked=asked), series={TICKERS[2]: Series(START, dt.date(2026, 10, 1))})
+    assert [one.first_date for one in recipe(DAILY).follow_ups(back, selection, stored)] == [START]
 
 
 def test_days_whose_prices_are_not_out_are_refused_and_not_asked_for() -> None:
@@ -133,11 +218,14 @@ def test_a_daily_plan_covers_what_is_missing_and_asks_no_ticker_that_is_complete
 ) -> None:
     coverage = {f"{ticker}|{day}": covered(status) for ticker, day, status in sorted(stored)}
     plan = plan_of(DAILY, known(coverage), tickers, dates=tuple(days))
+    refused = {refusal.key for refusal in plan.refused}
+    assert all(coverage[f"{key[:-11]}|{WEEK[2]}"].status == "empty" for key in refused), "three days without a price"
     missing = {
         (ticker, day)
         for ticker in tickers
         for day in days
-        if f"{ticker}|{day}" not in coverage or coverage[f"{ticker}|{day}"].status == "failed"
+        if (f"{ticker}|{day}" not in coverage or coverage[f"{ticker}|{day}"].status == "failed")
+        and f"{ticker}|{day}" not in refused
     }
     bulk = any(request.endpoint == "eod_bulk" for request in plan.requests)
     asked = {
