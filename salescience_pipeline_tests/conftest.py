@@ -19,8 +19,10 @@ from sqlalchemy import create_engine
 
 from salescience_pipeline.acquisition.sandbox_process import Sandbox, ensure_sandbox
 from salescience_pipeline.acquisition.services import Services
+from salescience_pipeline.fiction.filings import Cabinet
 from salescience_pipeline.settings import Settings
 from salescience_pipeline_tests import features
+from salescience_pipeline_tests.test_sandbox.serving import WORLD
 
 _OUTCOMES = pytest.StashKey[dict[str, str]]()
 
@@ -125,6 +127,12 @@ def services(overrides: dict[str, str]) -> Iterator[Services]:
     """The rooms, opened on that empty home."""
     with Services.open(Settings(**overrides)) as opened:
         yield opened
+
+
+@pytest.fixture(scope="session")
+def cabinet() -> Cabinet:
+    """Every fictional filing of the market that the tests' servers show."""
+    return Cabinet(WORLD)
 
 
 @pytest.fixture(scope="session")

@@ -32,11 +32,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from salescience_pipeline.fiction.happenings import KINDS, Happening
+from salescience_pipeline.fiction.world import PriceEvent
 from salescience_pipeline.sandbox.answers import dumps
 from salescience_pipeline.sandbox.app import Sandbox
 from salescience_pipeline.sandbox.faults import BadRule
-from salescience_pipeline.sandbox.happenings import KINDS, Happening
-from salescience_pipeline.sandbox.world import PriceEvent
 
 _RESETS = ("stats", "faults", "limits", "switches", "events", "providers")
 

@@ -11,12 +11,12 @@ from decimal import Decimal
 from statistics import fmean
 from typing import Any
 
-from salescience_pipeline.sandbox.adjust import Chain
+from salescience_pipeline.fiction.adjust import Chain
+from salescience_pipeline.fiction.companies import Company, split_schedule
+from salescience_pipeline.fiction.earnings import Announcement
+from salescience_pipeline.fiction.metrics import Metrics
+from salescience_pipeline.fiction.sec_calendar import MONTHS
 from salescience_pipeline.sandbox.app import Sandbox
-from salescience_pipeline.sandbox.companies import Company, split_schedule
-from salescience_pipeline.sandbox.earnings import Announcement
-from salescience_pipeline.sandbox.metrics import Metrics
-from salescience_pipeline.sandbox.sec_calendar import MONTHS
 
 ESTIMATES_SINCE = dt.timedelta(days=5 * 365)
 """How far back this provider knows what was expected."""

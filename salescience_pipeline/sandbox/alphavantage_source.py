@@ -18,13 +18,13 @@ from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import parse_qsl, urlsplit
 
-from salescience_pipeline.sandbox import indicators
-from salescience_pipeline.sandbox.adjust import Adjustment
+from salescience_pipeline.fiction import indicators
+from salescience_pipeline.fiction.adjust import Adjustment
+from salescience_pipeline.fiction.companies import Company
+from salescience_pipeline.fiction.indicators import Series
+from salescience_pipeline.fiction.metrics import Metrics
 from salescience_pipeline.sandbox.alphavantage_company import earnings_body, overview_body
 from salescience_pipeline.sandbox.app import Sandbox
-from salescience_pipeline.sandbox.companies import Company
-from salescience_pipeline.sandbox.indicators import Series
-from salescience_pipeline.sandbox.metrics import Metrics
 
 ZONE = "US/Eastern"
 COMPACT = 100

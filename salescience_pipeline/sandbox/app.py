@@ -21,15 +21,15 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Match, Route
 from starlette.types import Message, Receive, Scope, Send
 
+from salescience_pipeline.fiction.earnings import Earnings
+from salescience_pipeline.fiction.happenings import Happening, Happenings, MovedEarnings, NewsEvent
+from salescience_pipeline.fiction.news import Newsroom
+from salescience_pipeline.fiction.sec_calendar import EASTERN
+from salescience_pipeline.fiction.world import NOTE, World
 from salescience_pipeline.sandbox.drift import answer_drifted
-from salescience_pipeline.sandbox.earnings import Earnings
 from salescience_pipeline.sandbox.faults import Call, Faults, Wire, act
-from salescience_pipeline.sandbox.happenings import Happening, Happenings, MovedEarnings, NewsEvent
 from salescience_pipeline.sandbox.limits import Clock, Limit, Limits
-from salescience_pipeline.sandbox.news import Newsroom
-from salescience_pipeline.sandbox.sec_calendar import EASTERN
 from salescience_pipeline.sandbox.stats import Stats
-from salescience_pipeline.sandbox.world import NOTE, World
 
 PRICES_OUT = dt.time(17, 30)
 """When the end-of-day prices of a session are out, in New York (reference/providers.md, section 5)."""

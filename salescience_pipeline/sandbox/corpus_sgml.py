@@ -11,7 +11,7 @@ import datetime as dt
 import re
 from dataclasses import dataclass
 
-from salescience_pipeline.sandbox.sec_calendar import EASTERN
+from salescience_pipeline.fiction.sec_calendar import EASTERN
 
 _DOCUMENT = re.compile(rb"<DOCUMENT>(.*?)</DOCUMENT>", re.DOTALL)
 _NAME = re.compile(rb"<FILENAME>([^\r\n<]+)")

@@ -14,8 +14,8 @@ from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from salescience_pipeline.fiction.happenings import FieldChange
 from salescience_pipeline.sandbox.answers import dumps
-from salescience_pipeline.sandbox.happenings import FieldChange
 
 
 def drifted(value: Any, changes: Sequence[FieldChange]) -> Any:

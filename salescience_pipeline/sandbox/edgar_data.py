@@ -12,13 +12,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 from typing import Any
 
-from salescience_pipeline.sandbox.companies import Company
-from salescience_pipeline.sandbox.concepts import CONCEPTS
-from salescience_pipeline.sandbox.filings import Cabinet
-from salescience_pipeline.sandbox.ixbrl import Period
-from salescience_pipeline.sandbox.sec_calendar import quarter, quarter_days
-from salescience_pipeline.sandbox.sgml import Filing
-from salescience_pipeline.sandbox.world import World
+from salescience_pipeline.fiction.companies import Company
+from salescience_pipeline.fiction.concepts import CONCEPTS
+from salescience_pipeline.fiction.filings import Cabinet
+from salescience_pipeline.fiction.ixbrl import Period
+from salescience_pipeline.fiction.sec_calendar import quarter, quarter_days
+from salescience_pipeline.fiction.sgml import Filing
+from salescience_pipeline.fiction.world import World
 
 RECENT_ROWS = 1000
 """``recent`` holds so many filings, or those of one year if they are more."""

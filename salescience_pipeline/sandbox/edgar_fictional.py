@@ -13,14 +13,15 @@ from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any
 
-from salescience_pipeline.sandbox import edgar_data, edgar_lists, sgml
+from salescience_pipeline.fiction import sgml
+from salescience_pipeline.fiction.filings import Cabinet
+from salescience_pipeline.fiction.ixbrl import Fact
+from salescience_pipeline.fiction.sec_calendar import eastern, previous_business_day, quarter_days
+from salescience_pipeline.fiction.sgml import Filing
+from salescience_pipeline.fiction.world import World
+from salescience_pipeline.sandbox import edgar_data, edgar_lists
 from salescience_pipeline.sandbox.answers import Prepared, dumps
 from salescience_pipeline.sandbox.edgar import content_type, data, www
-from salescience_pipeline.sandbox.filings import Cabinet
-from salescience_pipeline.sandbox.ixbrl import Fact
-from salescience_pipeline.sandbox.sec_calendar import eastern, previous_business_day, quarter_days
-from salescience_pipeline.sandbox.sgml import Filing
-from salescience_pipeline.sandbox.world import World
 
 _KEPT = 200
 """Prepared answers that are kept, newest use first; a document is about 350 kB and its gzip form 40 kB."""

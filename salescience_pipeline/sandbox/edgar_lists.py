@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any
 
-from salescience_pipeline.sandbox.filings import Cabinet
-from salescience_pipeline.sandbox.sec_calendar import eastern, is_business_day, previous_business_day, quarter_days
-from salescience_pipeline.sandbox.sgml import Filing, Party
+from salescience_pipeline.fiction.filings import Cabinet
+from salescience_pipeline.fiction.sec_calendar import eastern, is_business_day, previous_business_day, quarter_days
+from salescience_pipeline.fiction.sgml import Filing, Party
 
 KINDS = ("form", "company", "master")
 """The orders in which an index is published."""

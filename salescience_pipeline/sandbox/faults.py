@@ -19,7 +19,7 @@ from typing import Any, Protocol
 from starlette.responses import Response
 from starlette.types import Message, Receive, Send
 
-from salescience_pipeline.sandbox.companies import chance
+from salescience_pipeline.fiction.companies import chance
 
 KINDS = frozenset(
     "status timeout cut cut_gzip html slow empty not_json reset latency gzip_bomb block_page limit".split()  # noqa: SIM905

@@ -20,11 +20,11 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
+from salescience_pipeline.fiction.news import CATEGORIES
 from salescience_pipeline.sandbox.answers import Prepared, dumps
 from salescience_pipeline.sandbox.app import Provider, Sandbox
 from salescience_pipeline.sandbox.finnhub_source import FictionalSource, RecordedSource, Source
 from salescience_pipeline.sandbox.limits import Limit
-from salescience_pipeline.sandbox.news import CATEGORIES
 
 FREE_NEWS_DAYS = 365
 """How far back company news reach on the free plan."""

@@ -11,14 +11,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Protocol
 
-from salescience_pipeline.sandbox import nyse
+from salescience_pipeline.fiction import nyse
+from salescience_pipeline.fiction.companies import Company
+from salescience_pipeline.fiction.earnings import Announcement
+from salescience_pipeline.fiction.intraday import Tick, tick
+from salescience_pipeline.fiction.metrics import Metrics
+from salescience_pipeline.fiction.news import Story
+from salescience_pipeline.fiction.sec_calendar import EASTERN, eastern
 from salescience_pipeline.sandbox.app import Sandbox
-from salescience_pipeline.sandbox.companies import Company
-from salescience_pipeline.sandbox.earnings import Announcement
-from salescience_pipeline.sandbox.intraday import Tick, tick
-from salescience_pipeline.sandbox.metrics import Metrics
-from salescience_pipeline.sandbox.news import Story
-from salescience_pipeline.sandbox.sec_calendar import EASTERN, eastern
 
 Row = dict[str, Any]
 EXCHANGES = {

@@ -12,13 +12,13 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any, Protocol
 
-from salescience_pipeline.sandbox import nyse
-from salescience_pipeline.sandbox.adjust import Chain
+from salescience_pipeline.fiction import nyse
+from salescience_pipeline.fiction.adjust import Chain
+from salescience_pipeline.fiction.companies import Company
+from salescience_pipeline.fiction.news import NEWS_FROM, Story
+from salescience_pipeline.fiction.sec_calendar import eastern
+from salescience_pipeline.fiction.world import Bar
 from salescience_pipeline.sandbox.app import Sandbox
-from salescience_pipeline.sandbox.companies import Company
-from salescience_pipeline.sandbox.news import NEWS_FROM, Story
-from salescience_pipeline.sandbox.sec_calendar import eastern
-from salescience_pipeline.sandbox.world import Bar
 
 Row = dict[str, Any]
 EXCHANGES = {"Nasdaq": "XNAS", "NYSE": "XNYS", "NYSE Arca": "ARCX"}

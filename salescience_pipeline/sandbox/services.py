@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from salescience_pipeline.sandbox.companies import chance
+from salescience_pipeline.fiction.companies import chance
 
 if TYPE_CHECKING:
     from salescience_pipeline.sandbox.app import Provider, Sandbox

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from itertools import groupby
 from typing import Any
 
-from salescience_pipeline.sandbox import nyse
+from salescience_pipeline.fiction import nyse
 
 
 def periods(rows: Sequence[dict[str, Any]], frequency: str) -> list[list[dict[str, Any]]]:

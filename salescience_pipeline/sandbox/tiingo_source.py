@@ -12,10 +12,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Protocol
 
-from salescience_pipeline.sandbox.adjust import Adjustment
+from salescience_pipeline.fiction.adjust import Adjustment
+from salescience_pipeline.fiction.world import Bar, Company
 from salescience_pipeline.sandbox.answers import Prepared
 from salescience_pipeline.sandbox.app import Sandbox
-from salescience_pipeline.sandbox.world import Bar, Company
 
 Row = dict[str, Any]
 """A price row with the provider's column names; ``date`` is a date."""

@@ -17,10 +17,10 @@ from itertools import groupby
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from salescience_pipeline.sandbox import nyse
-from salescience_pipeline.sandbox.adjust import Adjustment
+from salescience_pipeline.fiction import nyse
+from salescience_pipeline.fiction.adjust import Adjustment
+from salescience_pipeline.fiction.world import Company
 from salescience_pipeline.sandbox.app import Sandbox
-from salescience_pipeline.sandbox.world import Company
 
 NEW_YORK = ZoneInfo("America/New_York")
 VALID_RANGES = ("1d", "5d", "1mo", "3mo", "6mo", "1y", "2y", "5y", "10y", "ytd", "max")

@@ -10,9 +10,9 @@ import datetime as dt
 from collections.abc import Callable
 from typing import Any
 
-from salescience_pipeline.sandbox import nyse
+from salescience_pipeline.fiction import nyse
+from salescience_pipeline.fiction.world import Company
 from salescience_pipeline.sandbox.app import Sandbox
-from salescience_pipeline.sandbox.world import Company
 from salescience_pipeline.sandbox.yahoo_chart import EXCHANGES, Charts, market_close_time, offset_of, split_event
 from salescience_pipeline.sandbox.yahoo_numbers import Day, amount, seconds
 from salescience_pipeline.sandbox.yahoo_series import Fundamentals

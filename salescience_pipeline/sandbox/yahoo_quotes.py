@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from salescience_pipeline.sandbox.world import Company
+from salescience_pipeline.fiction.world import Company
 from salescience_pipeline.sandbox.yahoo_chart import EXCHANGES, offset_of
 from salescience_pipeline.sandbox.yahoo_figures import Figures
 

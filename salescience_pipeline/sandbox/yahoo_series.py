@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
-from salescience_pipeline.sandbox import nyse
+from salescience_pipeline.fiction import nyse
+from salescience_pipeline.fiction.statements import Accounts, Quarter, accounts
+from salescience_pipeline.fiction.world import Company
 from salescience_pipeline.sandbox.app import Sandbox
-from salescience_pipeline.sandbox.statements import Accounts, Quarter, accounts
-from salescience_pipeline.sandbox.world import Company
 from salescience_pipeline.sandbox.yahoo_numbers import seconds, short
 
 _REPORTED_AFTER = dt.timedelta(days=45)

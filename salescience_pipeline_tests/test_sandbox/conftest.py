@@ -7,8 +7,7 @@ from collections.abc import Iterator
 import pandas as pd
 import pytest
 
-from salescience_pipeline.sandbox.filings import Cabinet
-from salescience_pipeline_tests.test_sandbox.serving import TOKEN, WORLD, Served, running
+from salescience_pipeline_tests.test_sandbox.serving import TOKEN, Served, running
 
 
 @pytest.fixture(scope="session")
@@ -24,12 +23,6 @@ def sandbox(server: Served) -> Iterator[Served]:
     server.reset()
     yield server
     server.reset()
-
-
-@pytest.fixture(scope="session")
-def cabinet() -> Cabinet:
-    """Every fictional filing of the market that the servers show."""
-    return Cabinet(WORLD)
 
 
 @pytest.fixture(scope="session")

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import httpx
 
-from salescience_pipeline.sandbox.world import World
+from salescience_pipeline.fiction.world import World
 
 TODAY = "2026-11-20"
 """The date at which the tests look at the fictional market: a Friday, so the last bar is Thursday the 19th."""

@@ -14,7 +14,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from salescience_pipeline.sandbox import app, indicators
+from salescience_pipeline.fiction import indicators
+from salescience_pipeline.sandbox import app
 from salescience_pipeline_tests.test_sandbox.calls import DAILY, alphavantage_json
 from salescience_pipeline_tests.test_sandbox.serving import LAST, WORLD
 from salescience_pipeline_tests.test_sandbox.witness import corpus

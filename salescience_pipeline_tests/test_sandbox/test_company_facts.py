@@ -9,10 +9,10 @@ from decimal import Decimal
 
 import pytest
 
+from salescience_pipeline.fiction.figures import RESTATED_YEAR
+from salescience_pipeline.fiction.ixbrl import Period
+from salescience_pipeline.fiction.statements import accounts
 from salescience_pipeline.sandbox import edgar_data
-from salescience_pipeline.sandbox.figures import RESTATED_YEAR
-from salescience_pipeline.sandbox.ixbrl import Period
-from salescience_pipeline.sandbox.statements import accounts
 from salescience_pipeline_tests.test_sandbox import witness
 from salescience_pipeline_tests.test_sandbox.serving import DAY, WORLD
 

@@ -7,9 +7,9 @@ import json
 
 import pytest
 
+from salescience_pipeline.fiction.world import World
 from salescience_pipeline.sandbox import app
 from salescience_pipeline.sandbox.finnhub_source import RecordedSource
-from salescience_pipeline.sandbox.world import World
 from salescience_pipeline_tests.test_sandbox import news_lookalikes as lookalikes
 from salescience_pipeline_tests.test_sandbox.calls import FINNHUB
 from salescience_pipeline_tests.test_sandbox.serving import DAY, LAST, TODAY, WORLD

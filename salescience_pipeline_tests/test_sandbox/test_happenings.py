@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from salescience_pipeline.fiction.happenings import FieldChange
 from salescience_pipeline.sandbox.drift import drifted
-from salescience_pipeline.sandbox.happenings import FieldChange
 from salescience_pipeline_tests.test_sandbox.calls import FINNHUB, POLYGON, quarter_of_news
 from salescience_pipeline_tests.test_sandbox.serving import AGENT, LAST, TOKEN, Served
 

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from salescience_pipeline.fiction.companies import FIRST_FILING_DAY
+from salescience_pipeline.fiction.news import NEWS_FROM
+from salescience_pipeline.fiction.world import World
 from salescience_pipeline.sandbox.app import Sandbox
-from salescience_pipeline.sandbox.companies import FIRST_FILING_DAY
-from salescience_pipeline.sandbox.news import NEWS_FROM
-from salescience_pipeline.sandbox.world import World
 from salescience_pipeline_tests.test_sandbox.calls import FINNHUB, finnhub_news, polygon_news, quarter_of_news
 from salescience_pipeline_tests.test_sandbox.serving import DAY, TODAY
 

@@ -7,7 +7,8 @@ import json
 
 import pytest
 
-from salescience_pipeline.sandbox import app, nyse
+from salescience_pipeline.fiction import nyse
+from salescience_pipeline.sandbox import app
 from salescience_pipeline_tests.test_sandbox import news_lookalikes as lookalikes
 from salescience_pipeline_tests.test_sandbox.calls import POLYGON, POLYGON_NEWS, pages_of_polygon
 from salescience_pipeline_tests.test_sandbox.serving import DAY, LAST, TODAY, WORLD, running

@@ -13,8 +13,8 @@ import warnings
 import pytest
 from urllib3.exceptions import MaxRetryError
 
-from salescience_pipeline.sandbox import indicators
-from salescience_pipeline.sandbox.adjust import Adjustment
+from salescience_pipeline.fiction import indicators
+from salescience_pipeline.fiction.adjust import Adjustment
 from salescience_pipeline_tests.test_sandbox.serving import DAY, LAST, TODAY, WORLD, Served
 
 with warnings.catch_warnings():  # on import the packages change the filters of the whole process

@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 import requests
 
-from salescience_pipeline.sandbox.adjust import Adjustment
+from salescience_pipeline.fiction.adjust import Adjustment
 from salescience_pipeline_tests.test_sandbox.serving import LAST, WORLD, Served
 
 with warnings.catch_warnings():  # on import the packages change the filters of the whole process

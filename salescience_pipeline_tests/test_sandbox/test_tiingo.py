@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from salescience_pipeline.sandbox import app, nyse
+from salescience_pipeline.fiction import nyse
+from salescience_pipeline.sandbox import app
 from salescience_pipeline.sandbox.tiingo import COLUMNS
 from salescience_pipeline.sandbox.tiingo_resample import resample
 from salescience_pipeline.sandbox.tiingo_source import FictionalSource

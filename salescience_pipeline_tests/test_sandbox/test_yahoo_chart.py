@@ -12,8 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from salescience_pipeline.sandbox import app, nyse
-from salescience_pipeline.sandbox.world import World
+from salescience_pipeline.fiction import nyse
+from salescience_pipeline.fiction.world import World
+from salescience_pipeline.sandbox import app
 from salescience_pipeline.sandbox.yahoo_chart import ChartError, Charts, noisy, split_event, stamp
 from salescience_pipeline_tests.test_sandbox import lookalikes
 from salescience_pipeline_tests.test_sandbox.calls import CHART

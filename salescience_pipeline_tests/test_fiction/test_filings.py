@@ -12,14 +12,15 @@ from decimal import Decimal
 import pytest
 from lxml import etree
 
-from salescience_pipeline.sandbox import edgar_data, ownership, sec_calendar
-from salescience_pipeline.sandbox.concepts import CONCEPTS
-from salescience_pipeline.sandbox.figures import REVENUE
-from salescience_pipeline.sandbox.filing_plan import AGENT
-from salescience_pipeline.sandbox.filings import Cabinet
-from salescience_pipeline.sandbox.ixbrl import Fact, Period
-from salescience_pipeline.sandbox.statements import accounts
-from salescience_pipeline.sandbox.world import World
+from salescience_pipeline.fiction import ownership, sec_calendar
+from salescience_pipeline.fiction.concepts import CONCEPTS
+from salescience_pipeline.fiction.figures import REVENUE
+from salescience_pipeline.fiction.filing_plan import AGENT
+from salescience_pipeline.fiction.filings import Cabinet
+from salescience_pipeline.fiction.ixbrl import Fact, Period
+from salescience_pipeline.fiction.statements import accounts
+from salescience_pipeline.fiction.world import World
+from salescience_pipeline.sandbox import edgar_data
 from salescience_pipeline_tests.test_sandbox.serving import DAY, WORLD
 
 IX = "{http://www.xbrl.org/2013/inlineXBRL}"

@@ -13,11 +13,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 
-from salescience_pipeline.sandbox.companies import FIRST_FILING_DAY, Company, chance, split_schedule
-from salescience_pipeline.sandbox.happenings import Happenings, MovedEarnings
-from salescience_pipeline.sandbox.sec_calendar import business_day, eastern, month_end
-from salescience_pipeline.sandbox.statements import Accounts, accounts, fiscal_quarter_end
-from salescience_pipeline.sandbox.world import World
+from salescience_pipeline.fiction.companies import FIRST_FILING_DAY, Company, chance, split_schedule
+from salescience_pipeline.fiction.happenings import Happenings, MovedEarnings
+from salescience_pipeline.fiction.sec_calendar import business_day, eastern, month_end
+from salescience_pipeline.fiction.statements import Accounts, accounts, fiscal_quarter_end
+from salescience_pipeline.fiction.world import World
 
 AHEAD = dt.timedelta(days=120)
 """How far ahead of the world's date reports are announced."""

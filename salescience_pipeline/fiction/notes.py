@@ -9,11 +9,11 @@ import datetime as dt
 import random
 from decimal import Decimal
 
-from salescience_pipeline.sandbox import prose
-from salescience_pipeline.sandbox.figures import RESTATED_YEAR, Figures, Span
-from salescience_pipeline.sandbox.ixbrl import Period
-from salescience_pipeline.sandbox.pages import Page, Row, heading, paragraph, table
-from salescience_pipeline.sandbox.sec_calendar import long_date
+from salescience_pipeline.fiction import prose
+from salescience_pipeline.fiction.figures import RESTATED_YEAR, Figures, Span
+from salescience_pipeline.fiction.ixbrl import Period
+from salescience_pipeline.fiction.pages import Page, Row, heading, paragraph, table
+from salescience_pipeline.fiction.sec_calendar import long_date
 
 
 def write_notes(

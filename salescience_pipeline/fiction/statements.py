@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 from functools import cached_property
 
-from salescience_pipeline.sandbox.companies import Company, chance
-from salescience_pipeline.sandbox.sec_calendar import month_end
+from salescience_pipeline.fiction.companies import Company, chance
+from salescience_pipeline.fiction.sec_calendar import month_end
 
 FIRST_FISCAL_YEAR = 2015
 """The first year with accounts; the first annual report (fiscal 2018) shows three years and the balance before them."""

@@ -15,9 +15,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from salescience_pipeline.sandbox import nyse
-from salescience_pipeline.sandbox.adjust import Adjustment, Chain
-from salescience_pipeline.sandbox.world import PriceEvent, World
+from salescience_pipeline.fiction import nyse
+from salescience_pipeline.fiction.adjust import Adjustment, Chain
+from salescience_pipeline.fiction.world import PriceEvent, World
 from salescience_pipeline_tests.test_sandbox.serving import DAY, WORLD
 
 TICKERS = st.sampled_from([company.ticker for company in WORLD.all])
@@ -151,7 +151,7 @@ def test_the_market_of_a_seed_is_the_same_for_ever():
 @pytest.mark.parametrize("hash_seed", ["0", "1"])
 def test_the_market_does_not_depend_on_the_process(hash_seed):
     code = (
-        "import datetime as dt; from salescience_pipeline.sandbox.world import World;"
+        "import datetime as dt; from salescience_pipeline.fiction.world import World;"
         "w = World(7, 14, dt.date(2026, 11, 20));"
         "print([w.bars(c.ticker, dt.date(2024, 2, 1), dt.date(2024, 2, 9)) for c in w.all], w.companies)"
     )

@@ -13,8 +13,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from zoneinfo import ZoneInfo
 
-from salescience_pipeline.sandbox import nyse
-from salescience_pipeline.sandbox.companies import (
+from salescience_pipeline.fiction import nyse
+from salescience_pipeline.fiction.companies import (
     Company,
     FormerName,
     Officer,
@@ -23,7 +23,7 @@ from salescience_pipeline.sandbox.companies import (
     operating_companies,
     split_schedule,
 )
-from salescience_pipeline.sandbox.price_path import (
+from salescience_pipeline.fiction.price_path import (
     PRICES_FROM,
     Nature,
     daily_path,

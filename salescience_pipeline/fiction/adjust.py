@@ -11,8 +11,8 @@ import datetime as dt
 from bisect import bisect_right
 from collections.abc import Mapping
 
-from salescience_pipeline.sandbox import nyse
-from salescience_pipeline.sandbox.world import World
+from salescience_pipeline.fiction import nyse
+from salescience_pipeline.fiction.world import World
 
 
 class Chain:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 
-from salescience_pipeline.sandbox.companies import Company, short_name
+from salescience_pipeline.fiction.companies import Company, short_name
 
 _RISKS: tuple[tuple[str, str], ...] = (
     ("Demand", "Customers may order less than we plan for, and they may tell us late"),

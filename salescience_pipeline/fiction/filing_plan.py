@@ -13,14 +13,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from salescience_pipeline.sandbox import current, ownership
-from salescience_pipeline.sandbox.companies import FIRST_CIK, FIRST_FILING_DAY, Company, chance, split_schedule
-from salescience_pipeline.sandbox.report_model import Order, Report, file_number
-from salescience_pipeline.sandbox.reports import write_report
-from salescience_pipeline.sandbox.sec_calendar import business_day, eastern, next_business_day
-from salescience_pipeline.sandbox.sgml import Document, Filing, Party
-from salescience_pipeline.sandbox.statements import Accounts, accounts, fiscal_quarter_end
-from salescience_pipeline.sandbox.world import World
+from salescience_pipeline.fiction import current, ownership
+from salescience_pipeline.fiction.companies import FIRST_CIK, FIRST_FILING_DAY, Company, chance, split_schedule
+from salescience_pipeline.fiction.report_model import Order, Report, file_number
+from salescience_pipeline.fiction.reports import write_report
+from salescience_pipeline.fiction.sec_calendar import business_day, eastern, next_business_day
+from salescience_pipeline.fiction.sgml import Document, Filing, Party
+from salescience_pipeline.fiction.statements import Accounts, accounts, fiscal_quarter_end
+from salescience_pipeline.fiction.world import World
 
 AGENT = 9_980_001
 """The filing agent whose number begins some accessions: an accession must not be taken for an issuer's."""

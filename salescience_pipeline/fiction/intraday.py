@@ -8,10 +8,10 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import dataclass
 
-from salescience_pipeline.sandbox import nyse
-from salescience_pipeline.sandbox.companies import Company
-from salescience_pipeline.sandbox.sec_calendar import eastern
-from salescience_pipeline.sandbox.world import Bar, World
+from salescience_pipeline.fiction import nyse
+from salescience_pipeline.fiction.companies import Company
+from salescience_pipeline.fiction.sec_calendar import eastern
+from salescience_pipeline.fiction.world import Bar, World
 
 _LEGS = (0.0, 0.3, 0.7, 1.0)
 """Parts of a session at which its path turns: open, first extreme, second extreme, close."""

@@ -8,13 +8,13 @@ from __future__ import annotations
 import datetime as dt
 from html import escape
 
-from salescience_pipeline.sandbox import prose
-from salescience_pipeline.sandbox.companies import Company, chance, short_name
-from salescience_pipeline.sandbox.ixbrl import Instance, Period
-from salescience_pipeline.sandbox.pages import NOTICE, Page, Row, centered, grid, heading, paragraph, table
-from salescience_pipeline.sandbox.report_model import Report, file_number
-from salescience_pipeline.sandbox.sec_calendar import long_date
-from salescience_pipeline.sandbox.statements import Accounts
+from salescience_pipeline.fiction import prose
+from salescience_pipeline.fiction.companies import Company, chance, short_name
+from salescience_pipeline.fiction.ixbrl import Instance, Period
+from salescience_pipeline.fiction.pages import NOTICE, Page, Row, centered, grid, heading, paragraph, table
+from salescience_pipeline.fiction.report_model import Report, file_number
+from salescience_pipeline.fiction.sec_calendar import long_date
+from salescience_pipeline.fiction.statements import Accounts
 
 ITEMS = {
     "1.01": "Entry into a Material Definitive Agreement",

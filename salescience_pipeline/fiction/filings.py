@@ -10,13 +10,13 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from salescience_pipeline.sandbox import sgml
-from salescience_pipeline.sandbox.companies import FIRST_CIK, FIRST_PERSON_CIK, Company
-from salescience_pipeline.sandbox.filing_plan import AGENT, PER_AGENT_YEAR, CompanyFilings
-from salescience_pipeline.sandbox.ixbrl import Fact
-from salescience_pipeline.sandbox.pages import Item
-from salescience_pipeline.sandbox.sgml import Document, Filing
-from salescience_pipeline.sandbox.world import World
+from salescience_pipeline.fiction import sgml
+from salescience_pipeline.fiction.companies import FIRST_CIK, FIRST_PERSON_CIK, Company
+from salescience_pipeline.fiction.filing_plan import AGENT, PER_AGENT_YEAR, CompanyFilings
+from salescience_pipeline.fiction.ixbrl import Fact
+from salescience_pipeline.fiction.pages import Item
+from salescience_pipeline.fiction.sgml import Document, Filing
+from salescience_pipeline.fiction.world import World
 
 CACHE_BYTES = 96_000_000
 """How many bytes of documents are kept in memory."""

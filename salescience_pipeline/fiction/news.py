@@ -14,12 +14,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from salescience_pipeline.sandbox import news_words
-from salescience_pipeline.sandbox.companies import FIRST_CIK, Company, chance, short_name
-from salescience_pipeline.sandbox.earnings import Earnings
-from salescience_pipeline.sandbox.happenings import Happenings, MovedEarnings, NewsEvent
-from salescience_pipeline.sandbox.news_words import OUTLETS, WIRES, Outlet, Text
-from salescience_pipeline.sandbox.world import World
+from salescience_pipeline.fiction import news_words
+from salescience_pipeline.fiction.companies import FIRST_CIK, Company, chance, short_name
+from salescience_pipeline.fiction.earnings import Earnings
+from salescience_pipeline.fiction.happenings import Happenings, MovedEarnings, NewsEvent
+from salescience_pipeline.fiction.news_words import OUTLETS, WIRES, Outlet, Text
+from salescience_pipeline.fiction.world import World
 
 NEWS_FROM = dt.date(2019, 1, 1)
 """The first day with news: the day of the first filings."""

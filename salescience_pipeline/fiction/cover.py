@@ -8,10 +8,10 @@ from __future__ import annotations
 import datetime as dt
 from decimal import Decimal
 
-from salescience_pipeline.sandbox.ixbrl import Instance, Period
-from salescience_pipeline.sandbox.pages import NOTICE, Page, centered, grid, paragraph
-from salescience_pipeline.sandbox.report_model import Order, file_number
-from salescience_pipeline.sandbox.sec_calendar import long_date
+from salescience_pipeline.fiction.ixbrl import Instance, Period
+from salescience_pipeline.fiction.pages import NOTICE, Page, centered, grid, paragraph
+from salescience_pipeline.fiction.report_model import Order, file_number
+from salescience_pipeline.fiction.sec_calendar import long_date
 
 
 class Cover:

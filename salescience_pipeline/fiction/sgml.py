@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING
 
-from salescience_pipeline.sandbox.companies import Company
+from salescience_pipeline.fiction.companies import Company
 
 if TYPE_CHECKING:
-    from salescience_pipeline.sandbox.report_model import Report
+    from salescience_pipeline.fiction.report_model import Report
 
 
 @dataclass(frozen=True, slots=True)

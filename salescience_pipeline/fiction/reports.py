@@ -9,13 +9,13 @@ from __future__ import annotations
 import random
 from decimal import Decimal
 
-from salescience_pipeline.sandbox import prose
-from salescience_pipeline.sandbox.companies import chance
-from salescience_pipeline.sandbox.cover import Cover
-from salescience_pipeline.sandbox.figures import Figures, member_name
-from salescience_pipeline.sandbox.ixbrl import Instance, Period
-from salescience_pipeline.sandbox.notes import write_notes
-from salescience_pipeline.sandbox.pages import (
+from salescience_pipeline.fiction import prose
+from salescience_pipeline.fiction.companies import chance
+from salescience_pipeline.fiction.cover import Cover
+from salescience_pipeline.fiction.figures import Figures, member_name
+from salescience_pipeline.fiction.ixbrl import Instance, Period
+from salescience_pipeline.fiction.notes import write_notes
+from salescience_pipeline.fiction.pages import (
     Page,
     Row,
     bullet,
@@ -27,9 +27,9 @@ from salescience_pipeline.sandbox.pages import (
     table,
     text,
 )
-from salescience_pipeline.sandbox.report_forms import ANNUAL, QUARTERLY, SHORT, SHORT_QUARTERLY
-from salescience_pipeline.sandbox.report_model import Order, Report
-from salescience_pipeline.sandbox.sec_calendar import long_date
+from salescience_pipeline.fiction.report_forms import ANNUAL, QUARTERLY, SHORT, SHORT_QUARTERLY
+from salescience_pipeline.fiction.report_model import Order, Report
+from salescience_pipeline.fiction.sec_calendar import long_date
 
 
 def write_report(order: Order) -> Report:

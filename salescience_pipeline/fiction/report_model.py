@@ -5,10 +5,10 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import dataclass
 
-from salescience_pipeline.sandbox.companies import Company
-from salescience_pipeline.sandbox.ixbrl import Fact
-from salescience_pipeline.sandbox.pages import Item
-from salescience_pipeline.sandbox.statements import Accounts
+from salescience_pipeline.fiction.companies import Company
+from salescience_pipeline.fiction.ixbrl import Fact
+from salescience_pipeline.fiction.pages import Item
+from salescience_pipeline.fiction.statements import Accounts
 
 
 @dataclass(frozen=True, slots=True)

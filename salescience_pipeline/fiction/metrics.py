@@ -15,11 +15,11 @@ from dataclasses import dataclass
 from statistics import fmean, pstdev
 from typing import Any
 
-from salescience_pipeline.sandbox.adjust import Chain
-from salescience_pipeline.sandbox.companies import Company
-from salescience_pipeline.sandbox.earnings import Earnings
-from salescience_pipeline.sandbox.statements import Accounts, Quarter
-from salescience_pipeline.sandbox.world import World
+from salescience_pipeline.fiction.adjust import Chain
+from salescience_pipeline.fiction.companies import Company
+from salescience_pipeline.fiction.earnings import Earnings
+from salescience_pipeline.fiction.statements import Accounts, Quarter
+from salescience_pipeline.fiction.world import World
 
 _WEEKS = {"13Week": 65, "26Week": 130, "52Week": 252}
 _BENCHMARK = "FIXLG"

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from decimal import Decimal
 from functools import partial
 
-from salescience_pipeline.sandbox.ixbrl import Dimension, Instance, Period
-from salescience_pipeline.sandbox.pages import Row, table
-from salescience_pipeline.sandbox.sec_calendar import long_date
-from salescience_pipeline.sandbox.statement_lines import BALANCE, CASH, COMPREHENSIVE, INCOME, REVENUE, Line
-from salescience_pipeline.sandbox.statements import Accounts
+from salescience_pipeline.fiction.ixbrl import Dimension, Instance, Period
+from salescience_pipeline.fiction.pages import Row, table
+from salescience_pipeline.fiction.sec_calendar import long_date
+from salescience_pipeline.fiction.statement_lines import BALANCE, CASH, COMPREHENSIVE, INCOME, REVENUE, Line
+from salescience_pipeline.fiction.statements import Accounts
 
 SEGMENT_AXIS = "us-gaap:StatementBusinessSegmentsAxis"
 PRODUCT_AXIS = "srt:ProductOrServiceAxis"

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from html import escape
 
-from salescience_pipeline.sandbox.companies import Company, chance
+from salescience_pipeline.fiction.companies import Company, chance
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,8 +12,8 @@ import random
 from dataclasses import dataclass
 from functools import lru_cache
 
-from salescience_pipeline.sandbox import nyse
-from salescience_pipeline.sandbox.companies import Company, chance
+from salescience_pipeline.fiction import nyse
+from salescience_pipeline.fiction.companies import Company, chance
 
 PRICES_FROM = dt.date(2015, 1, 1)
 """First day of the price paths, in the exchange's own dates; a company listed later starts later."""
