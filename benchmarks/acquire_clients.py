@@ -38,7 +38,7 @@ class _Unlimited:
     def sent(self, provider: str, permit: object) -> None:
         """Nothing waits."""
 
-    def acquire(self, provider: str, cost: int = 1, *, symbol: str | None = None) -> None:  # noqa: ARG002
+    def acquire(self, provider: str, cost: int = 1, **about: str | None) -> None:  # noqa: ARG002
         return
 
     def report(self, provider: str, permit: object, outcome: object, retry_at: dt.datetime | None = None) -> None:

@@ -67,6 +67,11 @@ class Settings(BaseSettings):
         description="Folder of the wrapped data keys of organisations, shared by all machines; never back it up with the "
         "database. `keys` beside the lake by default.",
     )
+    anchors_dir: Path | None = Field(
+        None,
+        description="Folder of the audit's daily anchors; best where files can be written and not deleted. `anchors` beside "
+        "the lake by default.",
+    )
     edgar_contact: str | None = Field(
         None,
         description="Company name and e-mail for EDGAR's User-Agent; compulsory in the live world.",

@@ -173,7 +173,7 @@ PROVED: Mapping[str, tuple[str, ...]] = {
         "test_lake/test_archive.py::test_the_audit_row_says_everything_and_no_secret",
     ),
     "001-13": ("test_marts/test_build.py::test_what_was_built_is_published_and_current",),
-    "001-15": ("test_lake/test_tables.py::test_small_writes_leave_few_files",),
+    "001-15": ("test_lake/test_table_files.py::test_small_writes_leave_few_files",),
     "001-16": ("test_marts/test_build.py::test_a_red_test_publishes_nothing_and_a_reader_is_never_disturbed",),
     "001-17": (
         "test_gateway/test_contract.py::test_002_20_every_answer_is_what_the_document_says",
@@ -202,9 +202,9 @@ PROVED: Mapping[str, tuple[str, ...]] = {
     "004-09": ("test_gateway/test_services.py::test_001_01_002_08_and_004_08_one_health_for_three_sources",),
     "004-10": ("test_gateway/test_services.py::test_001_01_002_08_and_004_08_one_health_for_three_sources",),
     "004-23": ("test_gateway/test_services.py::test_001_01_002_08_and_004_08_one_health_for_three_sources",),
-    "004-14": ("test_clients/test_gate.py::test_three_failures_in_a_row_open_and_two_good_probes_close",),
-    "004-15": ("test_clients/test_gate.py::test_a_failed_probe_opens_again_for_the_whole_time",),
-    "004-16": ("test_clients/test_gate.py::test_three_failures_in_a_row_open_and_two_good_probes_close",),
+    "004-14": ("test_clients/test_breaker.py::test_three_failures_in_a_row_open_and_two_good_probes_close",),
+    "004-15": ("test_clients/test_breaker.py::test_a_failed_probe_opens_again_for_the_whole_time",),
+    "004-16": ("test_clients/test_breaker.py::test_three_failures_in_a_row_open_and_two_good_probes_close",),
 }
 """Id -> tests of other names that prove it."""
 

@@ -1,4 +1,4 @@
-"""The lake's daily housekeeping in one call: the audit copied out, tables compacted and vacuumed, left-over files swept.
+"""The daily housekeeping in one call: requests copied out, tables compacted and vacuumed, files swept, the audit anchored.
 
 One table that cannot be kept never stops the others. What does not belong here: how a table is compacted
 (``lake.maintenance``), and when (``orchestration.maintenance``).
@@ -16,6 +16,7 @@ from salescience_pipeline.acquisition.services import Services
 from salescience_pipeline.catalog.tables import TABLES
 from salescience_pipeline.lake.errors import LakeError, UnknownTable
 from salescience_pipeline.lake.maintenance import ANSWERS, LEAST_GRACE, export_audit, maintain
+from salescience_pipeline.ledger.ledger import anchors_of_settings
 
 Progress = Callable[[str, int, int], None]
 """Told the table in hand, how many are done, and of how many."""
@@ -40,6 +41,8 @@ class Housekeeping:
     tables: tuple[TableKept, ...]
     answers_exported: int
     files_swept: int
+    chains_anchored: int = 0
+    """Chains of the audit in the day's anchor; 0 when it had been written before."""
 
     @property
     def failed(self) -> tuple[TableKept, ...]:
@@ -54,7 +57,7 @@ class Housekeeping:
         )
         told = (
             f"{len(self.tables)} tables kept: {before} files became {after}; {self.answers_exported} rows of the audit copied, "
-            f"{self.files_swept} left-over files swept"
+            f"{self.files_swept} left-over files swept, {self.chains_anchored} chains of the audit anchored"
         )
         return f"{told}; {len(self.failed)} failed." if self.failed else f"{told}."
 
@@ -79,6 +82,7 @@ def keep_house(
     Raises:
         ValueError: for a grace of less than 24 hours; nothing was touched.
         UnknownTable: for a name that the catalogue does not hold; nothing was touched.
+        LedgerError: when the anchors of the audit are not sound; everything else was done.
     """
     if grace < LEAST_GRACE:
         raise ValueError("The grace must be at least 24 hours: readers may hold file lists that old.")
@@ -94,7 +98,10 @@ def keep_house(
         if progress is not None:
             progress(name, number, len(chosen))
         kept.append(_keep(services, name, grace))
-    return Housekeeping(tuple(kept), exported, services.archive.sweep())
+    swept = services.archive.sweep()
+    heads = services.ledger.audit.heads()
+    written = anchors_of_settings(services.settings).write(heads, dt.datetime.now(dt.UTC).date()) if heads else None
+    return Housekeeping(tuple(kept), exported, swept, 0 if written is None else len(heads))
 
 
 def _keep(services: Services, name: str, grace: dt.timedelta) -> TableKept:

@@ -21,9 +21,11 @@ from salescience_pipeline.catalog.providers import PROVIDERS
 from salescience_pipeline.catalog.scopes import Scope
 from salescience_pipeline.clients.endpoints import base_urls, credentials
 from salescience_pipeline.clients.gate import Gate, gate_rules
+from salescience_pipeline.clients.gate_model import window_bounds
 from salescience_pipeline.clients.gate_steps import allowance
+from salescience_pipeline.clients.shares import REMEMBERED_SECONDS, share_of
 from salescience_pipeline.clients.transport import Transport
-from salescience_pipeline.identifiers import Cik, RequestId, Ticker, parse_date
+from salescience_pipeline.identifiers import Cik, OrganizationId, RequestId, Ticker, parse_date
 from salescience_pipeline.lake.archive import Archive
 from salescience_pipeline.lake.tables import Tables, Where
 from salescience_pipeline.lake.warehouse import Warehouse
@@ -62,6 +64,8 @@ class Services:
         self._transports: list[Transport] = []
         self.request_id: RequestId | None = None
         """Whose request everything is for that is sent from now on; None: every request for itself."""
+        self.on_behalf_of: OrganizationId | None = None
+        """Out of whose share of a provider's day it comes; None: the product's own."""
 
     @classmethod
     def open(cls, settings: Settings | None = None) -> Self:
@@ -106,6 +110,7 @@ class Services:
             credentials=credentials(self.settings),
             run_id=run_id,
             request_id=self.request_id,
+            on_behalf_of=self.on_behalf_of,
             mode=mode,
             threads=self.settings.threads,
             spool_dir=self.settings.root / "spool",
@@ -117,12 +122,22 @@ class Services:
         return opened
 
     def allowance(self, provider: str) -> int | None:
-        """Requests that the provider's quotas still allow, as all processes together have used them; None without a quota."""
+        """Requests that the provider's quotas still allow whoever we act for, as all processes together have used them.
+
+        None without a quota.
+        """
         store, rule = self.ledger.gate_store, gate_rules(self.settings)[provider]
         if not rule.quotas:
             return None
         now = self._gate_clock() if self._gate_clock is not None else store.now()
-        return allowance(store.read(provider), rule, now)
+        state = store.read(provider)
+        everybody = allowance(state, rule, now)
+        if self.on_behalf_of is None or everybody is None:
+            return everybody
+        day = window_bounds("day", now, rule.timezone)[0]
+        use = store.share_use(provider, day - REMEMBERED_SECONDS, day)
+        share = share_of(state, rule, now, self.on_behalf_of, use)
+        return everybody if share is None else min(everybody, share.available)
 
     @property
     def _gate_clock(self) -> Callable[[], float] | None:

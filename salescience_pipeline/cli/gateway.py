@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -180,28 +181,57 @@ def revoke_key(
     out.print(f"Revoked {key_id}.")
 
 
+@audit.command("anchor")
+def anchor_audit(live: Live = False, corpus: Corpus = None, home: Home = None) -> None:
+    """Write the newest digest of every chain into a signed file outside the database, as the daily housekeeping does."""
+    from salescience_pipeline.ledger.ledger import Ledger, anchors_of_settings  # noqa: PLC0415
+
+    settings = settings_for(live=live, corpus=corpus, home=home)
+    with Ledger.of(settings) as ledger:
+        heads = ledger.audit.heads()
+    written = anchors_of_settings(settings).write(heads, dt.datetime.now(dt.UTC).date())
+    out.print(
+        "Today's anchor is there already." if written is None else f"{len(heads)} chains anchored in {written.name}."
+    )
+
+
 @audit.command("verify")
 def verify_audit(
     head: Annotated[
         list[str] | None,
         typer.Option(help="A newest digest that was noted earlier, as organisation=digest; shows a cut tail."),
     ] = None,
+    anchors: Annotated[
+        Path | None, typer.Option(help="Another copy of the anchors' folder; the settings' by default.")
+    ] = None,
     as_json: AsJson = False,
     live: Live = False,
     corpus: Corpus = None,
     home: Home = None,
 ) -> None:
-    """Read every organisation's chain of audit entries through; exit code 1 when one is broken, naming the place."""
-    from salescience_pipeline.ledger.ledger import Ledger  # noqa: PLC0415
+    """Read every organisation's chain of audit entries through; exit code 1 when one is broken, naming the place.
+
+    The daily anchors are read too: a chain must still hold every entry that they name.
+    """
+    from salescience_pipeline.ledger.anchors import Anchor, AnchorBroken  # noqa: PLC0415
+    from salescience_pipeline.ledger.audit_log import Verdict  # noqa: PLC0415
+    from salescience_pipeline.ledger.ledger import Ledger, anchors_of_settings  # noqa: PLC0415
 
     noted = dict(item.partition("=")[::2] for item in head or [])
-    with Ledger.of(settings_for(live=live, corpus=corpus, home=home)) as ledger:
-        verdicts = ledger.audit.verify(heads=noted)
+    settings = settings_for(live=live, corpus=corpus, home=home, anchors_dir=anchors)
+    known: list[Anchor] = []
+    broken: list[Verdict] = []
+    with Ledger.of(settings) as ledger:
+        try:
+            known = anchors_of_settings(settings).read()
+        except AnchorBroken as error:
+            broken = [Verdict("anchors", 0, "", 0, str(error))]
+        verdicts = [*broken, *ledger.audit.verify(heads=noted, anchors=known)]
     columns = ("organization_id", "entries", "head", "broken_at", "reason")
     rows = [{column: getattr(verdict, column) for column in columns} for verdict in verdicts]
     if as_json:
         show_json(rows)
     else:
-        show_rows("Audit", columns, [list(row.values()) for row in rows])
+        show_rows(f"Audit, held against {len(known)} anchors", columns, [list(row.values()) for row in rows])
     if any(verdict.broken_at is not None for verdict in verdicts):
         raise typer.Exit(1)

@@ -60,8 +60,12 @@ def reseal(
 @keys.command("rewrap")
 def rewrap(live: Live = False, corpus: Corpus = None, home: Home = None) -> None:
     """Wrap all data keys with the first of SALESCIENCE_MASTER_KEYS; afterwards the others may go."""
+    from salescience_pipeline.ledger.ledger import anchors_of_settings  # noqa: PLC0415
+
     with _ledger(live=live, corpus=corpus, home=home) as (ledger, _):
-        out.print(f"{ledger.sealed.vault.rewrap()} data keys are wrapped by the first master key.")
+        wrapped = ledger.sealed.vault.rewrap()
+        signed = anchors_of_settings(settings_for(live=live, corpus=corpus, home=home)).sign_again()
+    out.print(f"{wrapped} data keys are wrapped and {signed} anchors signed by the first master key.")
 
 
 @keys.command("shred")

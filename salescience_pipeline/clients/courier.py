@@ -80,14 +80,14 @@ class Courier:
         chance: Callable[[], float],
         retry: RetryRule,
         request_id: RequestId | None = None,
+        on_behalf_of: str | None = None,
     ) -> None:
         """Arguments as in :class:`~salescience_pipeline.clients.transport.Transport`."""
         self._wire, self._gate, self._store, self._redactor = wire, gate, store, redactor
-        self._credentials = credentials
-        self._run_id, self._organization_id, self._replay = run_id, organization_id, replay
+        self._run_id, self._organization_id, self._request_id = run_id, organization_id, request_id
         self.clock, self.sleep, self._chance, self._retry = clock, sleep, chance, retry
-        self._request_id, self._lock = request_id, threading.Lock()
-        self._sessions: dict[str, Session] = {}
+        self._credentials, self._replay, self._payer = credentials, replay, on_behalf_of
+        self._lock, self._sessions = threading.Lock(), dict[str, Session]()
         self._halted: dict[tuple[str, str], ProviderError] = {}
 
     def begin(self, request: PlannedRequest, private: Mapping[str, str] | None = None) -> Pending:
@@ -219,7 +219,7 @@ class Courier:
         """
         request = pending.request
         headers = {"X-Request-ID": str(pending.request_id), **self._headers(pending, extras)}
-        permit = self._gate.acquire(request.provider, 1, symbol=request.subject.ticker)
+        permit = self._gate.acquire(request.provider, 1, symbol=request.subject.ticker, organization=self._payer)
         outcome: AnswerClass | None = None
         retry_at = None
         try:

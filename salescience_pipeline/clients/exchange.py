@@ -19,8 +19,10 @@ from salescience_pipeline.identifiers import RequestId
 class Leave(Protocol):
     """What is needed of the gate; ``clients.gate.Gate`` is the real one."""
 
-    def acquire(self, provider: str, cost: int = 1, *, symbol: str | None = None) -> Any:
-        """Wait for the next slot and return a permit.
+    def acquire(
+        self, provider: str, cost: int = 1, *, symbol: str | None = None, organization: str | None = None
+    ) -> Any:
+        """Wait for the next slot and return a permit; ``organization`` is whose share of the day it comes from.
 
         Raises:
             Retryable: CircuitOpen, RateLimited, Blocked or QuotaExhausted, when there is none.

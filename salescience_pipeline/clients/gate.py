@@ -18,9 +18,19 @@ from zoneinfo import ZoneInfo
 
 from salescience_pipeline.catalog.providers import PROVIDERS
 from salescience_pipeline.clients.errors import CircuitOpen, RateLimited, Retryable
-from salescience_pipeline.clients.gate_model import Decision, GateRule, GateState, Permit, Refusal, SymbolUse, Wait
+from salescience_pipeline.clients.gate_model import (
+    Decision,
+    GateRule,
+    GateState,
+    Permit,
+    Refusal,
+    SymbolUse,
+    Wait,
+    window_bounds,
+)
 from salescience_pipeline.clients.gate_steps import admits, departed, due, postpone, report, reserve
 from salescience_pipeline.clients.model import AnswerClass
+from salescience_pipeline.clients.shares import REMEMBERED_SECONDS, ShareUse, refusal_of, share_of
 from salescience_pipeline.settings import Settings, SettingsError
 
 __all__ = ["Gate", "GateRow", "GateRule", "GateState", "GateStore", "Permit", "SymbolUse", "gate_rules"]
@@ -79,6 +89,14 @@ class GateRow(Protocol):
         """Remember that ``symbol`` was asked for in ``month``."""
         ...
 
+    def share_use(self, since: float, day: float) -> ShareUse:
+        """The organisations that asked on a day that began at ``since`` or later, and what they used of ``day``."""
+        ...
+
+    def add_share(self, organization: str, day: float, cost: int) -> None:
+        """Count ``cost`` requests of ``organization`` in the day that began at ``day``."""
+        ...
+
 
 class GateStore(Protocol):
     """Where the rows live; ``ledger.gate_store`` implements it for SQLite and for PostgreSQL."""
@@ -120,6 +138,7 @@ class Gate:
         cost: int = 1,
         *,
         symbol: str | None = None,
+        organization: str | None = None,
         max_wait: float = 120.0,
         patience: float = 0.0,
     ) -> Permit:
@@ -129,6 +148,7 @@ class Gate:
             provider: Id of the catalogue row.
             cost: How many requests this one counts as, at most half the rate.
             symbol: The symbol asked for, where the plan limits distinct symbols.
+            organization: Whose share of the day's allowance it comes from (``shares``); None for the product's own runs.
             max_wait: Seconds to wait for a turn, a pause of the provider included.
             patience: Seconds to sit out a breaker, a block or a quota, instead of being refused at once.
 
@@ -143,7 +163,9 @@ class Gate:
         started = self._clock()
         deadline, unused = started + max_wait, None
         while True:
-            decision = self._reserve(rule, holder, cost=cost, symbol=symbol, deadline=deadline, unused=unused)
+            decision = self._reserve(
+                rule, holder, cost=cost, symbol=symbol, organization=organization, deadline=deadline, unused=unused
+            )
             if isinstance(decision, Permit):
                 kept = self._wait_for(rule, decision)
                 if kept is not None:
@@ -192,7 +214,15 @@ class Gate:
                 row.save(state)
 
     def _reserve(
-        self, rule: GateRule, holder: str, *, cost: int, symbol: str | None, deadline: float, unused: Permit | None
+        self,
+        rule: GateRule,
+        holder: str,
+        *,
+        cost: int,
+        symbol: str | None,
+        organization: str | None,
+        deadline: float,
+        unused: Permit | None,
     ) -> Decision:
         begun = self._clock()
         with self._store.transaction(rule.provider) as row:
@@ -203,6 +233,9 @@ class Gate:
             month = dt.datetime.fromtimestamp(now, ZoneInfo(rule.timezone)).date().replace(day=1)
             if symbol is not None and rule.symbol_limit is not None:
                 use = row.symbol_use(month, symbol)
+            shared = organization if rule.day_limit is not None and unused is None else None
+            if shared is not None and (refusal := _beyond_share(row, rule, now, shared, cost)) is not None:
+                return refusal
             state, decision = reserve(
                 row.state,
                 rule,
@@ -217,6 +250,8 @@ class Gate:
                 row.save(state)
             if isinstance(decision, Permit) and use is not None and use.is_new and symbol is not None:
                 row.add_symbol(month, symbol)
+            if isinstance(decision, Permit) and shared is not None:
+                row.add_share(shared, window_bounds("day", decision.at, rule.timezone)[0], cost)
         spent = min(max(self._clock() - max(locked, begun), 0.0), 0.1)
         self._lead += 0.1 * (spent - self._lead)
         return decision
@@ -245,6 +280,12 @@ class Gate:
                     return None
                 row.save(state)
             permit = later
+
+
+def _beyond_share(row: GateRow, rule: GateRule, now: float, organization: str, cost: int) -> Refusal | None:
+    day = window_bounds("day", now, rule.timezone)[0]
+    share = share_of(row.state, rule, now, organization, row.share_use(day - REMEMBERED_SECONDS, day))
+    return None if share is None else refusal_of(share, cost)
 
 
 def _error(provider: str, decision: Wait | Refusal) -> Retryable:

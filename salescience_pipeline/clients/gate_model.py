@@ -79,6 +79,12 @@ class GateRule:
         """Distinct symbols that may be asked for in one month, if the plan limits them."""
         return next((quota.limit for quota in self.quotas if quota.counts == "symbols"), None)
 
+    @property
+    def day_limit(self) -> int | None:
+        """Requests that may be made in one day, if the plan limits them."""
+        days = (quota for quota in self.quotas if quota.counts == "requests" and quota.window == "day")
+        return next((quota.limit for quota in days), None)
+
     @classmethod
     def of(
         cls,

@@ -77,6 +77,7 @@ class Transport:
         run_id: str,
         organization_id: str | None = None,
         request_id: RequestId | None = None,
+        on_behalf_of: str | None = None,
         mode: Literal["live", "replay"] = "live",
         threads: int = 8,
         clock: Callable[[], dt.datetime] = lambda: dt.datetime.now(dt.UTC),
@@ -98,6 +99,7 @@ class Transport:
             run_id: The run that asks, for the audit.
             organization_id: Whose request it is; None for shared market data.
             request_id: The id of whoever it is all for; without it every request gets one of its own.
+            on_behalf_of: The organisation out of whose share of a provider's day it comes; None for the product's own.
             mode: ``replay`` answers from the archive only and never opens a connection.
             threads: Requests in flight at once in :meth:`send_all`.
             clock: The time in UTC.
@@ -139,6 +141,7 @@ class Transport:
             chance=chance,
             retry=retry or RetryRule(),
             request_id=request_id,
+            on_behalf_of=on_behalf_of,
         )
 
     def __enter__(self) -> Self:

@@ -7,6 +7,7 @@ path or an organisation.
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -15,6 +16,9 @@ from fastapi.responses import PlainTextResponse
 
 from salescience_pipeline import __version__
 from salescience_pipeline.catalog.providers import PROVIDERS
+from salescience_pipeline.clients.gate import GateRule, gate_rules
+from salescience_pipeline.clients.gate_model import window_bounds
+from salescience_pipeline.clients.shares import REMEMBERED_SECONDS, share_of
 from salescience_pipeline.gateway.health import DEGRADED, HEALTHY, UNHEALTHY, UNKNOWN, utc
 from salescience_pipeline.gateway.query import Organization
 from salescience_pipeline.gateway.state import Calling, State
@@ -29,6 +33,7 @@ _CHUNKS = ("waiting", "sent", "running", "cancelling", "over")
 def build_router(state: State, upstreams: Upstreams) -> APIRouter:
     """The routes."""
     router = APIRouter(tags=["operations"])
+    rules = gate_rules(state.settings)
 
     @router.get("/")
     def root() -> dict[str, Any]:
@@ -52,7 +57,10 @@ def build_router(state: State, upstreams: Upstreams) -> APIRouter:
         engine_pool = state.ledger.engine.pool
         return {
             "status": HEALTHY,
-            "services": {name: _provider(gates.get(name)) for name in PROVIDERS},
+            "services": {
+                name: {**_provider(gates.get(name)), "quota": _quota(state, rules[name], principal.organization_id)}
+                for name in PROVIDERS
+            },
             "stats": {**figures, "last_job_time": utc(figures["last_job_time"])},
             "pool": {"status": "open", "database": type(engine_pool).__name__, "http": upstreams.is_open},
         }
@@ -79,6 +87,24 @@ def _provider(gate: GateStatus | None) -> dict[str, Any]:
         "paused_until": utc(gate.paused_until),
         "blocked_until": utc(gate.blocked_until),
         "quota_until": utc(gate.quota_until),
+    }
+
+
+def _quota(state: State, rule: GateRule, organization: str) -> dict[str, Any] | None:
+    """What the provider's plan allows in a day, and the caller's part of it; None without such a limit."""
+    if rule.day_limit is None:
+        return None
+    store = state.ledger.gate_store
+    now = store.now()
+    day = window_bounds("day", now, rule.timezone)[0]
+    use = store.share_use(rule.provider, day - REMEMBERED_SECONDS, day)
+    share = share_of(store.read(rule.provider), rule, now, organization, use)
+    assert share is not None
+    return {
+        "limit": share.limit,
+        "left": share.left,
+        "resets_at": utc(dt.datetime.fromtimestamp(share.day_ends, dt.UTC)),
+        "organization": {"share": share.place, "used": share.used, "available": share.available},
     }
 
 

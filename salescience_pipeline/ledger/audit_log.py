@@ -1,8 +1,8 @@
 """The audit: who did what, one hash chain per organisation.
 
 Each entry's digest covers its own fields and the digest of the entry before it, so an entry that was edited, removed,
-inserted or moved breaks the chain at its place. The newest digest can be noted elsewhere (``head``): it also shows that
-the tail was cut off.
+inserted or moved breaks the chain at its place. The newest digests are written down elsewhere every day (``anchors``): they
+show that a chain was made anew from the beginning, or its tail cut off.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, RowMapping, bindparam, func, insert, select, text
 
 from salescience_pipeline.identifiers import OrganizationId
+from salescience_pipeline.ledger.anchors import Anchor, Head
 from salescience_pipeline.ledger.scoping import looking, writing
 from salescience_pipeline.ledger.sealing import SHREDDED, seal, unseal
 from salescience_pipeline.ledger.service_models import AuditEntry
@@ -173,27 +174,57 @@ class AuditLog:
             rows = connection.execute(query.order_by(AuditEntry.seq.desc()).limit(limit)).mappings().all()
             return [{**row, "detail": _opened(connection, row["detail"])} for row in rows]
 
-    def verify(self, *, heads: Mapping[str, str] | None = None) -> list[Verdict]:
+    def heads(self) -> list[Head]:
+        """The newest entry of every organisation's chain."""
+        newest = select(AuditEntry.organization_id, func.max(AuditEntry.seq).label("seq")).group_by(
+            AuditEntry.organization_id
+        )
+        last = newest.subquery()
+        query = select(AuditEntry.organization_id, AuditEntry.seq, AuditEntry.hash).join(
+            last, (AuditEntry.organization_id == last.c.organization_id) & (AuditEntry.seq == last.c.seq)
+        )
+        with looking(self._engine, None) as connection:
+            return [Head(*row) for row in connection.execute(query.order_by(AuditEntry.organization_id))]
+
+    def verify(self, *, heads: Mapping[str, str] | None = None, anchors: Sequence[Anchor] = ()) -> list[Verdict]:
         """Read every chain through.
 
         Args:
             heads: Digests noted earlier, by organisation: each must still stand in its chain.
+            anchors: What was written down day by day: each entry that they name must still be that entry.
         """
         noted = dict(heads or {})
+        named: dict[str, dict[int, tuple[str, dt.date]]] = {}
+        for anchor in anchors:
+            for head in anchor.heads:
+                # Of several days that name the same entry the first says since when it stands.
+                named.setdefault(head.organization_id, {}).setdefault(head.seq, (head.hash, anchor.day))
         with looking(self._engine, None) as connection:
             found: Sequence[str] = connection.scalars(select(func.distinct(AuditEntry.organization_id))).all()
-            return [self._chain(connection, name, noted.get(name)) for name in sorted({*found, *noted})]
+            return [
+                self._chain(connection, name, noted.get(name), named.get(name, {}))
+                for name in sorted({*found, *noted, *named})
+            ]
 
-    def _chain(self, connection: Connection, organization: str, noted: str | None) -> Verdict:
+    def _chain(
+        self, connection: Connection, organization: str, noted: str | None, named: Mapping[int, tuple[str, dt.date]]
+    ) -> Verdict:
         before, count, seen_noted = GENESIS, 0, noted is None
         query = select(AuditEntry).where(AuditEntry.organization_id == organization).order_by(AuditEntry.seq)
         for row in connection.execute(query.execution_options(yield_per=1_000)).mappings():
             count += 1
             reason = _fault(row, count, before)
+            digest, day = named.get(count, (row["hash"], None))
+            if reason is None and digest != row["hash"]:
+                reason = f"it is not the entry that the anchor of {day} names"
             if reason is not None:
                 return Verdict(organization, count, before, row["seq"], reason)
             before = row["hash"]
             seen_noted = seen_noted or before == noted
+        if named and max(named) > count:
+            day = named[max(named)][1]
+            reason = f"the entries up to {max(named)}, which the anchor of {day} names, are gone"
+            return Verdict(organization, count, before, count + 1, reason)
         if not seen_noted:
             return Verdict(organization, count, before, count + 1, "the entry that was noted as the newest is gone")
         return Verdict(organization, count, before, None, None)

@@ -22,6 +22,7 @@ from sqlalchemy import Engine
 from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor
 
 from salescience_pipeline.clients.gate_model import Breaker, GateState, SymbolUse
+from salescience_pipeline.clients.shares import ShareUse
 from salescience_pipeline.ledger.engine import BUSY_SECONDS, prepare_sqlite
 
 _COLUMNS = tuple(field.name for field in fields(GateState))
@@ -108,7 +109,35 @@ class _Row:
             [self._provider, month.isoformat(), symbol],
         )
 
+    def share_use(self, since: float, day: float) -> ShareUse:
+        """A row per organisation that asked lately; what it used counts on its own day only."""
+        return _share_use(self._execute(_SHARES, [day, self._provider, since]))
 
+    def add_share(self, organization: str, day: float, cost: int) -> None:
+        """Add to the day's figure, or begin the day with it."""
+        self._execute(
+            "INSERT INTO provider_shares (organization_id, provider, day_start, used) VALUES (?, ?, ?, ?)"
+            " ON CONFLICT (organization_id, provider) DO UPDATE SET"
+            " used = CASE WHEN provider_shares.day_start >= excluded.day_start THEN provider_shares.used ELSE 0 END"
+            " + excluded.used,"
+            " day_start = CASE WHEN provider_shares.day_start >= excluded.day_start THEN provider_shares.day_start"
+            " ELSE excluded.day_start END",
+            [organization, self._provider, day, cost],
+        )
+
+
+def _share_use(rows: Sequence[Sequence[Any]]) -> ShareUse:
+    """The answer to ``_SHARES``: its row without a name says how many organisations there are."""
+    counts = {name: int(number) for name, number in rows}
+    known = counts.pop(None)
+    return ShareUse({str(name): used for name, used in counts.items()}, known)
+
+
+_SHARES = (
+    "SELECT organization_id, CASE WHEN day_start >= ? THEN used ELSE 0 END FROM provider_shares"
+    " WHERE provider = ? AND day_start >= ?"
+    " UNION ALL SELECT NULL, count(*) FROM organizations WHERE disabled_at IS NULL"
+)
 _SELECT = f"SELECT {_LIST} FROM provider_gate WHERE provider = ?"  # noqa: S608 - our own column names
 _INSERT = (
     f"INSERT INTO provider_gate (provider, {_LIST})"  # noqa: S608 - our own column names
@@ -139,6 +168,13 @@ class SqliteGateStore:
         row = connection.execute(_SELECT, [provider]).fetchone()
         self._idle.put(connection)
         return _state(row) if row else GateState()
+
+    def share_use(self, provider: str, since: float, day: float) -> ShareUse:
+        """As :meth:`_Row.share_use`, as last committed."""
+        connection, _ = self._idle.take()
+        rows = connection.execute(_SHARES, [day, provider, since]).fetchall()
+        self._idle.put(connection)
+        return _share_use(rows)
 
     @contextmanager
     def transaction(self, provider: str) -> Iterator[_Row]:
@@ -183,7 +219,10 @@ class PostgresGateStore:
     def _connect(self) -> DBAPIConnection:
         connection = self._open()
         connection.autocommit = True
-        connection.cursor().execute("SET synchronous_commit = off")
+        cursor = connection.cursor()
+        cursor.execute("SET synchronous_commit = off")
+        # The gate weighs all organisations against each other.
+        cursor.execute("SELECT set_config('salescience.organization', '*', false)")
         return connection
 
     @contextmanager
@@ -231,6 +270,11 @@ class PostgresGateStore:
         with self._cursor(_SELECT.replace("?", "%s"), [provider]) as cursor:
             row = cursor.fetchone()
         return _state(row) if row else GateState()
+
+    def share_use(self, provider: str, since: float, day: float) -> ShareUse:
+        """As :meth:`_Row.share_use`, as last committed."""
+        with self._cursor(_SHARES.replace("?", "%s"), [day, provider, since]) as cursor:
+            return _share_use(cursor.fetchall())
 
     @contextmanager
     def transaction(self, provider: str) -> Iterator[_Row]:

@@ -15,6 +15,7 @@ from sqlalchemy import Engine, select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
+from salescience_pipeline.ledger.anchors import Anchors
 from salescience_pipeline.ledger.audit_log import AuditLog
 from salescience_pipeline.ledger.completeness import Completeness
 from salescience_pipeline.ledger.dead_letters import DeadLetters
@@ -146,9 +147,23 @@ def vault_of_settings(settings: Settings) -> Vault:
         LedgerError: when the master keys cannot be read.
     """
     folder = settings.keys_dir or settings.root / "keys"
+    return Vault(folder, _masters_of(settings, folder))
+
+
+def anchors_of_settings(settings: Settings) -> Anchors:
+    """Where the audit is anchored, signed by the master keys.
+
+    Raises:
+        LedgerError: when the master keys cannot be read.
+    """
+    masters = _masters_of(settings, settings.keys_dir or settings.root / "keys")
+    return Anchors(settings.anchors_dir or settings.root / "anchors", masters)
+
+
+def _masters_of(settings: Settings, folder: Path) -> LocalMasterKeys:
     if settings.master_keys is None:
-        return Vault(folder, LocalMasterKeys.from_file(folder.parent / MASTER_FILE))
-    return Vault(folder, LocalMasterKeys.parse(settings.master_keys.get_secret_value()))
+        return LocalMasterKeys.from_file(folder.parent / MASTER_FILE)
+    return LocalMasterKeys.parse(settings.master_keys.get_secret_value())
 
 
 def _vault_beside(folder: Path) -> Vault:

@@ -29,6 +29,7 @@ from salescience_pipeline.ledger.sealing import SealedJson, SealedText
 PRIVATE_TABLES = (
     "api_keys", "jobs", "job_sources", "job_events", "run_chunks", "idempotency_keys", "tasks", "service_requests",
     "audit_log", "webhooks", "webhook_deliveries", "webhook_attempts", "dead_letters", "saved_queries", "request_windows",
+    "provider_shares",
 )  # fmt: skip
 """Tables whose rows only their own organisation may see; ``organizations`` is guarded by its id."""
 
@@ -362,3 +363,28 @@ class RequestWindow(Base):
     organization_id: Mapped[str] = mapped_column(String(63), primary_key=True)
     minute: Mapped[int] = mapped_column(Integer)
     taken: Mapped[int] = mapped_column(Integer)
+
+
+class ProviderShare(Base):
+    """The requests that were made for an organisation on the last day it asked; written with the provider's gate row."""
+
+    __tablename__ = "provider_shares"
+
+    organization_id: Mapped[str] = mapped_column(String(63), primary_key=True)
+    provider: Mapped[str] = mapped_column(String(63), primary_key=True)
+    day_start: Mapped[float] = mapped_column(Float(53))
+    used: Mapped[int] = mapped_column(Integer)
+
+
+class Alert(Base):
+    """Something that people must know of, from when it began until it was over; told once each way (``ledger.alerts``)."""
+
+    __tablename__ = "alerts"
+
+    name: Mapped[str] = mapped_column(String(127), primary_key=True)
+    began_at: Mapped[dt.datetime] = mapped_column(UtcDateTime, primary_key=True)
+    summary: Mapped[str] = mapped_column(String(500))
+    seen_at: Mapped[dt.datetime] = mapped_column(UtcDateTime)
+    over_at: Mapped[dt.datetime | None] = mapped_column(UtcDateTime)
+    told_at: Mapped[dt.datetime | None] = mapped_column(UtcDateTime)
+    told_over_at: Mapped[dt.datetime | None] = mapped_column(UtcDateTime)

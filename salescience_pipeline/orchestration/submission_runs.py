@@ -121,8 +121,9 @@ def run_chunk(context: dg.OpExecutionContext, run_key: str, services: Services) 
 def _traced(
     context: dg.OpExecutionContext, services: Services, heart: Heartbeat, chunk: Chunk, job: JobView
 ) -> list[str]:
-    """Do one chunk under the id of the request that asked for it: in log lines, spans and the providers' requests."""
+    """Do one chunk for who asked for it: its request's id in log lines, spans and requests, its share of the providers."""
     services.request_id = RequestId(job.request_id)
+    services.on_behalf_of = OrganizationId(job.organization_id)
     with (
         logs.about(request_id=job.request_id, run_id=context.run_id, job_id=job.job_id),
         tracing.span(f"run {chunk.provider}", job.request_id, dagster_run__id=context.run_id, salescience_job=job.name),

@@ -148,7 +148,9 @@ class OpenGate:
         """Remember that the permit's request left."""
         self.departed.append(permit)
 
-    def acquire(self, provider: str, cost: int = 1, *, symbol: str | None = None) -> int:
+    def acquire(
+        self, provider: str, cost: int = 1, *, symbol: str | None = None, organization: str | None = None
+    ) -> int:
         with self._lock:
             if self.refusals:
                 raise self.refusals.pop(0)

@@ -208,6 +208,7 @@ def test_003_34_every_text_of_an_organisations_own_is_sealed() -> None:
         "attempts", "content_sha256", "content_type", "size", "error_class", "sha256", "prefix", "scopes", "body_sha256",
         "hash", "prev_hash", "actor", "action", "target", "created_by", "service_name", "event", "events", "milliseconds",
         "status_code", "disabled_reason", "origin", "reason", "minute", "taken",
+            "day_start", "used",
         # A label for people; a source's key (AAPL:SEC:0) or the caller's own Idempotency-Key; ids only; sealed by audit_log.
         "name", "key", "answer", "detail",
     }  # fmt: skip

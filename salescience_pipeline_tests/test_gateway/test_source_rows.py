@@ -17,6 +17,8 @@ import yaml
 from packaging.requirements import Requirement
 from sqlalchemy import create_engine, inspect, text
 
+from salescience_pipeline.clients.gate import Gate, gate_rules
+from salescience_pipeline.identifiers import OrganizationId
 from salescience_pipeline.ledger import Ledger
 from salescience_pipeline.ledger.job_model import NewJob, Outcome, PlannedSource
 from salescience_pipeline.ledger.job_rules import SourceStatus
@@ -72,6 +74,24 @@ def test_001_02_and_22_and_23_status_in_detail_survives_a_restart(tmp_path: Path
         {"status", "response_time_ms", "circuit_state"} <= set(service) for service in told[0]["services"].values()
     )
     assert {"status", "database", "http"} <= set(told[0]["pool"])
+
+
+def test_003_36_status_tells_an_organization_its_share_of_a_providers_day(tmp_path: Path) -> None:
+    settings = _settings(tmp_path / "home")
+    settings.root.mkdir(parents=True)
+    with Ledger.open(settings.ledger_url) as ledger:
+        for name in ("acme", "other"):
+            ledger.organizations.ensure(OrganizationId(name))
+        gate = Gate(ledger.gate_store, gate_rules(settings), sleep=lambda _: None)
+        gate.acquire("alphavantage", organization="acme")
+    with gateway(settings) as client:
+        told = {name: client.get("/status", params={"organization_id": name}).json() for name in ("acme", "other")}
+    acme, other = (told[name]["services"]["alphavantage"]["quota"] for name in ("acme", "other"))
+    assert (acme["limit"], acme["left"], other["left"]) == (25, 24, 24)
+    assert acme["organization"]["share"] == other["organization"]["share"] == 8
+    assert (acme["organization"]["used"], other["organization"]["used"]) == (1, 0)
+    assert acme["resets_at"].endswith("Z")
+    assert told["acme"]["services"]["sec"]["quota"] is None
 
 
 def test_001_26_ready_only_with_the_database_and_alive_without(tmp_path: Path) -> None:
