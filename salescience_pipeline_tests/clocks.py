@@ -1,8 +1,11 @@
-"""Clocks for tests: they stand still until the test moves them, or somebody sleeps by them."""
+"""Time in tests: clocks that stand still until the test moves them or somebody sleeps by them, and waiting for the real one."""
 
 from __future__ import annotations
 
 import datetime as dt
+import time
+from collections.abc import Callable
+from typing import Any
 
 
 class Clock:
@@ -36,3 +39,15 @@ class Seconds:
         assert seconds >= 0
         self.slept.append(seconds)
         self.now += seconds
+
+
+def until(
+    found: Callable[[], Any], what: str = "what the test waits for", *, patience: float = 120.0, every: float = 0.05
+) -> Any:
+    """Ask until ``found`` gives something, and give that: for what only real time brings. Both times in seconds."""
+    ends = time.monotonic() + patience
+    while time.monotonic() < ends:
+        if value := found():
+            return value
+        time.sleep(every)
+    raise AssertionError(f"in {patience:.0f} s there was no {what}")

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import zstandard
 
 from salescience_pipeline.acquisition.sandbox_process import Sandbox
-from salescience_pipeline_tests.test_cli.conftest import PROJECT, environment
+from salescience_pipeline_tests.commands import quick_environment, salescience
 
 CANARY = "CANARYd41d8cd98f00b204e9800998ecf8427e"
 FAULTS = [
@@ -42,11 +40,8 @@ def test_threat_6_a_key_is_found_nowhere_after_good_and_bad_answers(sandbox: San
         "SALESCIENCE_BASE_URLS": json.dumps({name: f"{sandbox.url}/{path}" for name, path in
                                              {"sec": "edgar", "yahoo": "yahoo", "tiingo": "tiingo"}.items()}),
     }  # fmt: skip
-    done = subprocess.run(
-        [sys.executable, "-c", "from salescience_pipeline.cli import main; main()", "demo", "--live", "--tickers",
-         "ALDRN,CALDQ,DOVEK,FENWK,IRNVL,NOSUCH"],
-        cwd=PROJECT, env=environment(tmp_path, live), capture_output=True, text=True, timeout=280, check=False,
-    )  # fmt: skip
+    tickers = "ALDRN,CALDQ,DOVEK,FENWK,IRNVL,NOSUCH"
+    done = salescience("demo", "--live", "--tickers", tickers, env=quick_environment(tmp_path, **live))
     assert done.returncode == 1, "two tickers fail for good, and the demo says so"
     assert "core_tiingo__eod_prices_history" in done.stdout
     assert sandbox.get("/_sandbox/stats")["providers"]["tiingo"]["requests"] > 6

@@ -8,7 +8,6 @@ import re
 import signal
 import socket
 import subprocess
-import sys
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -18,7 +17,9 @@ import duckdb
 import psutil
 import pytest
 
-from salescience_pipeline_tests.test_cli.conftest import PROJECT, Command, environment
+from salescience_pipeline_tests.commands import PROJECT, SALESCIENCE, quick_environment
+from salescience_pipeline_tests.commands import salescience as run_salescience
+from salescience_pipeline_tests.test_cli.conftest import Command
 
 NOTE = "Fictional data"
 NOT_IN_THE_DEMO = {
@@ -31,10 +32,7 @@ MAIN_PROVIDERS = {"sec", "tiingo", "yahoo"}
 @pytest.fixture(scope="session")
 def first_demo(shared_home: Path) -> subprocess.CompletedProcess[str]:
     """The first demo in a fresh folder."""
-    return subprocess.run(
-        [sys.executable, "-c", "from salescience_pipeline.cli import main; main()", "demo"],
-        cwd=PROJECT, env=environment(shared_home), capture_output=True, text=True, timeout=300, check=False,
-    )  # fmt: skip
+    return run_salescience("demo", env=quick_environment(shared_home))
 
 
 def test_the_demo_brings_every_dataset_to_the_marts(
@@ -140,8 +138,8 @@ def running_stack(
 ) -> Iterator[tuple[subprocess.Popen[str], int]]:
     port = _free_port()
     process = subprocess.Popen(
-        [sys.executable, "-c", "from salescience_pipeline.cli import main; main()", "up", "--port", str(port)],
-        cwd=PROJECT, env=environment(shared_home), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        [*SALESCIENCE, "up", "--port", str(port)],
+        cwd=PROJECT, env=quick_environment(shared_home), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
     )  # fmt: skip
     yield process, port
     if process.poll() is None:

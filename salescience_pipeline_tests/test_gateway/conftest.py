@@ -1,4 +1,4 @@
-"""A ledger on both databases, and jobs to put into it."""
+"""A ledger on both databases and jobs to put into it, a scripted service, and an identity provider."""
 
 from __future__ import annotations
 
@@ -8,10 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import Engine, create_engine, text
 
 from salescience_pipeline.identifiers import OrganizationId
-from salescience_pipeline.ledger import Ledger
+from salescience_pipeline.ledger import Ledger, migrate
 from salescience_pipeline.ledger.job_model import NewJob, Once, PlannedSource
+from salescience_pipeline_tests.test_gateway.issuing import DOCUMENT, Issuer, publishing
+from salescience_pipeline_tests.test_gateway.scripted import Scripted
+from salescience_pipeline_tests.test_gateway.serving import served
 
 ACME, OTHER = OrganizationId("acme"), OrganizationId("other")
 
@@ -30,6 +34,47 @@ def ledger(ledger_url: str) -> Iterator[Ledger]:
     """A ledger on that database."""
     with Ledger.open(ledger_url) as opened:
         yield opened
+
+
+@pytest.fixture
+def behind() -> Iterator[tuple[Scripted, str]]:
+    """A scripted service and where it is."""
+    service = Scripted()
+    with served(service) as url:
+        yield service, url
+
+
+@pytest.fixture(scope="session")
+def issuing() -> Iterator[Issuer]:
+    """An identity provider for all tests of this process; they take it as ``issuer``."""
+    with publishing() as issuer:
+        yield issuer
+
+
+@pytest.fixture
+def issuer(issuing: Issuer) -> Issuer:
+    """The provider, with its first keys."""
+    issuing.document, issuing.status, issuing.hold = DOCUMENT, 200, None
+    issuing.asked.clear()
+    return issuing
+
+
+@pytest.fixture
+def restricted(postgres_url: str) -> Iterator[Engine]:
+    """The engine of an ordinary database role, as production has it: it owns the tables, and is no superuser."""
+    name = f"role_{uuid.uuid4().hex[:8]}"
+    admin = create_engine(postgres_url, isolation_level="AUTOCOMMIT")
+    with admin.connect() as connection:
+        connection.execute(text(f"CREATE ROLE {name} LOGIN PASSWORD 'x'"))
+        connection.execute(text(f"GRANT ALL ON SCHEMA public TO {name}"))
+    engine = create_engine(admin.url.set(username=name, password="x"))
+    migrate.upgrade(engine)
+    yield engine
+    engine.dispose()
+    with admin.connect() as connection:
+        connection.execute(text(f"DROP OWNED BY {name} CASCADE"))
+        connection.execute(text(f"DROP ROLE {name}"))
+    admin.dispose()
 
 
 def new_job(*tickers: str, priority: int = 10, request: Mapping[str, Any] | None = None) -> NewJob:

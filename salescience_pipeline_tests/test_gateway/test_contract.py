@@ -29,9 +29,10 @@ from salescience_pipeline.ledger.job_model import Content, Outcome
 from salescience_pipeline.ledger.job_rules import SourceStatus
 from salescience_pipeline.settings import Settings
 from salescience_pipeline_tests.test_gateway.conftest import ACME
+from salescience_pipeline_tests.test_gateway.examples import TASK
 from salescience_pipeline_tests.test_gateway.published import publish
+from salescience_pipeline_tests.test_gateway.scripted import Scripted
 from salescience_pipeline_tests.test_gateway.serving import gateway, served
-from salescience_pipeline_tests.test_gateway.test_services import _TASK, Scripted
 
 _EXAMPLES = int(os.environ.get("SALESCIENCE_CONTRACT_EXAMPLES", "2"))
 _LONG = _EXAMPLES > 2
@@ -76,7 +77,7 @@ def world(tmp_path: Path) -> Iterator[World]:
                 came = Outcome("AAPL:Yahoo", SourceStatus.SUCCESS, Content(digest, "json", len(content)))
                 missing = Outcome("AAPL:SEC:0", SourceStatus.FAILED, error="It is not there.")
                 ledger.jobs.settle(ACME, job_id, "run", [came, missing])
-                task_id = client.post("/api/orchestrate", json=_TASK).json()["task_id"]
+                task_id = client.post("/api/orchestrate", json=TASK).json()["task_id"]
                 client.post("/api/queries", json={"name": "kept", "sql": "select 1"}).raise_for_status()
                 ids = {
                     "job_id": job_id, "task_id": task_id, "key": "AAPL:Yahoo", "name": "kept", "service": "research",

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
+from functools import partial
 from pathlib import Path
 
 from salescience_pipeline.ledger import Ledger
 from salescience_pipeline.ledger.dispatch import MAX_ATTEMPTS
 from salescience_pipeline.ledger.job_rules import JobStatus
 from salescience_pipeline.settings import Settings
+from salescience_pipeline_tests.commands import environment, salescience
 from salescience_pipeline_tests.test_gateway.conftest import ACME, OTHER, new_job, submit
 from salescience_pipeline_tests.test_gateway.serving import gateway
 
-_PROJECT = Path(__file__).resolve().parents[2]
 _REASON = "The process that worked on it ended; it was tried three times."
 
 
@@ -75,16 +73,9 @@ def test_a_dead_job_is_tried_again_over_http_and_from_the_command_line(tmp_path:
             assert client.request(method, where, params={"organization_id": "other"}).status_code == 404
         assert client.get("/dead-letters/x", params=whose).status_code == 404
 
-    def salescience(*words: str) -> subprocess.CompletedProcess[str]:
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("SALESCIENCE_")}
-        program = "from salescience_pipeline.cli import main; main()"
-        return subprocess.run(
-            [sys.executable, "-c", program, "dead-letters", *words], cwd=_PROJECT, capture_output=True, text=True,
-            env=kept | {"SALESCIENCE_HOME": str(tmp_path)}, timeout=120, check=False,
-        )  # fmt: skip
-
-    assert [row["id"] for row in json.loads(salescience("list", "--org", "acme", "--json").stdout)] == [second["id"]]
-    assert json.loads(salescience("show", str(second["id"])).stdout)["kind"] == "job"
-    assert salescience("requeue", str(second["id"])).returncode == 0
-    refused = salescience("discard", str(second["id"]))
+    command = partial(salescience, "dead-letters", env=environment(tmp_path))
+    assert [row["id"] for row in json.loads(command("list", "--org", "acme", "--json").stdout)] == [second["id"]]
+    assert json.loads(command("show", str(second["id"])).stdout)["kind"] == "job"
+    assert command("requeue", str(second["id"])).returncode == 0
+    refused = command("discard", str(second["id"]))
     assert (refused.returncode, "not dead any more" in refused.stderr) == (2, True)

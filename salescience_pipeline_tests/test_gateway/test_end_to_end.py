@@ -9,11 +9,11 @@ import contextlib
 import json
 import os
 import signal
+import socket
 import sqlite3
 import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,21 +26,11 @@ from salescience_pipeline.cli import schedules
 from salescience_pipeline.identifiers import OrganizationId
 from salescience_pipeline.ledger import Ledger
 from salescience_pipeline.settings import Settings, SettingsError
+from salescience_pipeline_tests.clocks import until
+from salescience_pipeline_tests.commands import PROJECT, SALESCIENCE, quick_environment
 
-_PROJECT = Path(__file__).resolve().parents[2]
 _ORG = {"organization_id": "acme-corp"}
-_PATIENCE = 180.0
-
-
-def _until(found: Callable[[], Any], what: str) -> Any:
-    """Wait until ``found`` gives something."""
-    ends = time.monotonic() + _PATIENCE
-    while time.monotonic() < ends:
-        value = found()
-        if value:
-            return value
-        time.sleep(0.25)
-    raise AssertionError(f"in {_PATIENCE:.0f} s there was no {what}")
+_soon = partial(until, patience=180.0, every=0.25)
 
 
 @pytest.fixture(scope="module")
@@ -52,20 +42,14 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def client(home: Path) -> Iterator[httpx.Client]:
     """A client of the gateway of a running stack."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("SALESCIENCE_", "DAGSTER_"))}
-    environment = kept | {
-        "SALESCIENCE_HOME": str(home), "SALESCIENCE_TODAY": "2026-06-16", "SALESCIENCE_EDGAR_RATE": "300",
-        "SALESCIENCE_YAHOO_RATE": "50", "SALESCIENCE_LOG_FORMAT": "json",
-    }  # fmt: skip
-    import socket
-
+    env = quick_environment(home, SALESCIENCE_LOG_FORMAT="json")
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    command = [sys.executable, "-c", "from salescience_pipeline.cli import main; main()", "up", "--port", str(port)]
+    command = [*SALESCIENCE, "up", "--port", str(port)]
     log = home / "up.log"
     with log.open("wb") as out:
-        stack = subprocess.Popen(command, cwd=_PROJECT, env=environment, stdout=out, stderr=out, start_new_session=True)
+        stack = subprocess.Popen(command, cwd=PROJECT, env=env, stdout=out, stderr=out, start_new_session=True)
     try:
         said = home / "fictional" / "run" / "gateway.port"
 
@@ -80,7 +64,7 @@ def client(home: Path) -> Iterator[httpx.Client]:
                 return None
             return url
 
-        with httpx.Client(base_url=_until(answering, "gateway"), timeout=30) as made:
+        with httpx.Client(base_url=_soon(answering, "gateway"), timeout=30) as made:
             yield made
     finally:
         stack.send_signal(signal.SIGTERM)
@@ -104,7 +88,7 @@ def test_000_13_from_submit_to_complete_through_daemon_and_sandbox(client: httpx
     tickers = _tickers(home, 2)
     body = {"companies": [{"ticker": ticker} for ticker in tickers], "n_years": 2, "form_type": "10-K", **_ORG}
     job_id = client.post("/submit", json=body).json()["job_ids"][0]
-    status = _until(lambda: _done(client, job_id), "finished job")
+    status = _soon(lambda: _done(client, job_id), "finished job")
     assert status["status"] == "complete", status
     results = client.get(f"/results/{job_id}", params=_ORG).json()["results"]
     assert list(results) == [
@@ -137,13 +121,13 @@ def test_003_08_a_killed_workers_job_completes_on_its_own(client: httpx.Client, 
             beats = [beat for chunk, beat in ledger.dispatch.open_chunks() if beat and chunk.job_id == job_id]
             return int(beats[0].worker_id.rpartition(":")[2]) if beats else None
 
-        pid = _until(worker, "run at work")
+        pid = _soon(worker, "run at work")
         (beat,) = [beat for chunk, beat in ledger.dispatch.open_chunks() if beat and chunk.job_id == job_id]
         assert (beat.status, beat.memory_usage > 50_000_000) == ("running", True)
         os.kill(pid, signal.SIGKILL)
         assert _done(client, job_id) is None
         httpx.delete(f"{_sandbox(home)}/_sandbox/faults")
-        status = _until(lambda: _done(client, job_id), "finished job")
+        status = _soon(lambda: _done(client, job_id), "finished job")
         view = ledger.jobs.view(OrganizationId("acme-corp"), job_id)
         events = ledger.jobs.events(OrganizationId("acme-corp"), job_id)
     assert view is not None
@@ -176,7 +160,7 @@ def test_schedules_are_started_listed_and_stopped_through_the_running_stack(
             return found if "not up" not in found.values() else None
         return None
 
-    shipped = _until(answering, "Dagster UI")
+    shipped = _soon(answering, "Dagster UI")
     assert set(shipped.values()) == {"stopped"}
     assert {"tiingo_daily_prices", "tiingo_daily_prices_pass_2", "data_quality", "repair"} <= set(shipped)
     schedules.start(["alpha-vantage-technical-indicators", "data_quality"], home=home)
@@ -203,7 +187,7 @@ def test_003_04_one_request_id_through_every_process(client: httpx.Client, home:
     answer = client.post("/submit", json=body, headers={"X-Request-ID": traced})
     assert answer.headers["x-request-id"] == traced
     job_id = answer.json()["job_ids"][0]
-    assert _until(lambda: _done(client, job_id), "finished job")["status"] == "complete"
+    assert _soon(lambda: _done(client, job_id), "finished job")["status"] == "complete"
     organization, root = OrganizationId("acme-corp"), home / "fictional"
     with Services(Settings(home=home)) as services:
         job = services.ledger.jobs.view(organization, job_id)

@@ -7,10 +7,8 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -25,8 +23,9 @@ from salescience_pipeline.identifiers import OrganizationId
 from salescience_pipeline.ledger import Ledger
 from salescience_pipeline.ledger.job_rules import TaskStatus
 from salescience_pipeline.settings import Settings, SettingsError, World
+from salescience_pipeline_tests.clocks import until
+from salescience_pipeline_tests.commands import PROJECT, SALESCIENCE, environment
 
-_PROJECT = Path(__file__).resolve().parents[2]
 _LOCAL = OrganizationId("local")
 _TIMES = {"session.timeout.ms": "3000", "heartbeat.interval.ms": "300"}
 _topics = (f"events-{number}" for number in itertools.count())
@@ -98,15 +97,6 @@ def _consuming(settings: Settings) -> Iterator[State]:
         state.close()
 
 
-def _until(found: Callable[[], Any]) -> Any:
-    ends = time.monotonic() + 120
-    while time.monotonic() < ends:
-        if value := found():
-            return value
-        time.sleep(0.1)
-    raise AssertionError("it did not happen within two minutes")
-
-
 def _task(number: int) -> bytes:
     ids = (f"{number:08d}-0000-4000-8000-00000000000{place}" for place in range(2))
     call = dict(zip(("scenario_id", "business_type_id"), ids, strict=True))
@@ -122,14 +112,14 @@ def test_002_12_messages_become_tasks_and_jobs_once_and_offsets_follow(broker: B
     broker.send(topic, *(_task(number) for number in range(100)))
     broker.send(topic, b'{"companies": [{"ticker": "AAPL"}]}', headers=[("X-Request-ID", "from-the-topic-1")])
     with _consuming(settings) as state:
-        _until(lambda: broker.committed(settings) == 101)
+        until(lambda: broker.committed(settings) == 101)
         assert _names(state.ledger) == sorted(f"task {number}" for number in range(100))
         (job,) = state.ledger.jobs.listed(_LOCAL)
         assert (job["request_id"], job["priority"]) == ("from-the-topic-1", 0)
     # Another group reads all of it again: as after a consumer that died before it could commit.
     again = settings.model_copy(update={"kafka_group": "again"})
     with _consuming(again) as state:
-        _until(lambda: broker.committed(again) == 101)
+        until(lambda: broker.committed(again) == 101)
         assert len(_names(state.ledger)) == 100
         assert len(state.ledger.jobs.listed(_LOCAL)) == 1
 
@@ -147,7 +137,7 @@ def test_002_13_threat_19_poison_is_a_dead_letter_and_blocks_nothing(broker: Bro
     }
     broker.send(topic, _task(1), *poison, _task(2))
     with _consuming(settings) as state:
-        _until(lambda: broker.committed(settings) == len(poison) + 2)
+        until(lambda: broker.committed(settings) == len(poison) + 2)
         assert _names(state.ledger) == ["task 1", "task 2"]
         assert state.ledger.jobs.listed(_LOCAL) == []
         letters = state.ledger.dead_letters.listed(_LOCAL)
@@ -174,25 +164,23 @@ def test_002_13_threat_19_poison_is_a_dead_letter_and_blocks_nothing(broker: Bro
 
 def test_002_12_a_consumer_killed_in_the_middle_loses_and_doubles_nothing(broker: Broker, settings: Settings) -> None:
     broker.send(settings.kafka_topic, *(_task(number) for number in range(300)))
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("SALESCIENCE_", "KAFKA_"))}
-    environment = kept | {
-        "SALESCIENCE_HOME": str(settings.home), "KAFKA_BOOTSTRAP_SERVERS": broker.servers,
-        "KAFKA_TOPIC": settings.kafka_topic, "SALESCIENCE_KAFKA_CONFIG": json.dumps(_TIMES),
-    }  # fmt: skip
-    program = "from salescience_pipeline.cli import main; main()"
+    env = environment(
+        settings.home,
+        KAFKA_BOOTSTRAP_SERVERS=broker.servers,
+        KAFKA_TOPIC=settings.kafka_topic,
+        SALESCIENCE_KAFKA_CONFIG=json.dumps(_TIMES),
+    )
     with Ledger.of(settings) as ledger, (settings.home / "intake.log").open("wb") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-c", program, "intake"], cwd=_PROJECT, env=environment, stdout=log, stderr=log
-        )
-        _until(lambda: len(_names(ledger)) >= 60 or process.poll() is not None)
+        process = subprocess.Popen([*SALESCIENCE, "intake"], cwd=PROJECT, env=env, stdout=log, stderr=log)
+        until(lambda: len(_names(ledger)) >= 60 or process.poll() is not None)
         assert process.poll() is None, (settings.home / "intake.log").read_text()
         os.kill(process.pid, signal.SIGKILL)
         process.wait()
         # Two others share the partitions from now on; one of them leaves again in good order.
         with _consuming(settings) as state:
             with _consuming(settings):
-                _until(lambda: len(_names(ledger)) >= 150)
-            _until(lambda: broker.committed(settings) == 300)
+                until(lambda: len(_names(ledger)) >= 150)
+            until(lambda: broker.committed(settings) == 300)
         assert _names(ledger) == sorted(f"task {number}" for number in range(300))
         statuses = {row["status"] for row in ledger.tasks.listed(_LOCAL, limit=1_000)}
         assert statuses == {TaskStatus.PENDING.value}

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
-import uuid
-from collections.abc import Iterator
 
 import pytest
-from sqlalchemy import Engine, create_engine, delete, insert, select, text, update
+from sqlalchemy import Engine, delete, insert, select, text, update
 from sqlalchemy.exc import DBAPIError
 
 from salescience_pipeline.identifiers import OrganizationId
-from salescience_pipeline.ledger import Ledger, migrate
+from salescience_pipeline.ledger import Ledger
 from salescience_pipeline.ledger.audit_log import GENESIS
 from salescience_pipeline.ledger.errors import LedgerError
 from salescience_pipeline.ledger.organizations import MAX_OPEN_JOBS, Limits, Organizations
@@ -125,22 +123,6 @@ def test_threat_17_an_inserted_entry_is_found(ledger: Ledger) -> None:
 
 
 # -- row-level security -----------------------------------------------------------------------------------------------
-@pytest.fixture
-def restricted(postgres_url: str) -> Iterator[Engine]:
-    """The engine of an ordinary database role, as production has it: it owns the tables, and is no superuser."""
-    name = f"role_{uuid.uuid4().hex[:8]}"
-    admin = create_engine(postgres_url, isolation_level="AUTOCOMMIT")
-    with admin.connect() as connection:
-        connection.execute(text(f"CREATE ROLE {name} LOGIN PASSWORD 'x'"))
-        connection.execute(text(f"GRANT ALL ON SCHEMA public TO {name}"))
-    engine = create_engine(admin.url.set(username=name, password="x"))
-    migrate.upgrade(engine)
-    yield engine
-    engine.dispose()
-    with admin.connect() as connection:
-        connection.execute(text(f"DROP OWNED BY {name} CASCADE"))
-        connection.execute(text(f"DROP ROLE {name}"))
-    admin.dispose()
 
 
 def test_003_06_threat_1_the_database_shows_an_organisation_its_own_rows_only(restricted: Engine) -> None:

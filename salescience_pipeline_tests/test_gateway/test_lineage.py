@@ -5,10 +5,9 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import json
-import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import httpx
 import pytest
@@ -19,9 +18,9 @@ from salescience_pipeline.clients.model import AnswerClass, Attempt, Body, Plann
 from salescience_pipeline.identifiers import OrganizationId, RequestId, parse_tickers
 from salescience_pipeline.lake.archive import EMPTY_SHA256
 from salescience_pipeline.settings import Settings
+from salescience_pipeline_tests.commands import environment, salescience
 from salescience_pipeline_tests.conftest import TODAY
 from salescience_pipeline_tests.test_acquisition.runs import TIINGO, TIINGO_HISTORY, run, select
-from salescience_pipeline_tests.test_cli.conftest import PROJECT, environment
 from salescience_pipeline_tests.test_gateway.published import publish
 from salescience_pipeline_tests.test_gateway.serving import gateway
 
@@ -150,13 +149,7 @@ def test_threat_1_an_organisations_own_answer_is_its_own(world: World) -> None:
 
 
 def test_003_38_the_command_follows_and_shows_the_bytes(world: World) -> None:
-    def salescience(*words: str) -> subprocess.CompletedProcess[bytes]:
-        return subprocess.run(
-            [sys.executable, "-c", "from salescience_pipeline.cli import main; main()", "lineage", *words,
-             "--home", str(world.settings.home)],
-            cwd=PROJECT, env=environment(world.settings.home, {}), capture_output=True, timeout=120, check=False,
-        )  # fmt: skip
-
-    told = json.loads(salescience("mart_prices__daily", "ticker=ALDRN", f"trade_date={_DAY}", "--json").stdout)
+    command = partial(salescience, "lineage", env=environment(world.settings.home), text=False)
+    told = json.loads(command("mart_prices__daily", "ticker=ALDRN", f"trade_date={_DAY}", "--json").stdout)
     digest = told["rows"][0]["answers"][0]["sha256"]
-    assert hashlib.sha256(salescience(digest, "--source").stdout).hexdigest() == digest
+    assert hashlib.sha256(command(digest, "--source").stdout).hexdigest() == digest

@@ -8,9 +8,7 @@ import re
 import socket
 import subprocess
 import sys
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 
 import httpx
@@ -23,58 +21,20 @@ from salescience_pipeline.identifiers import OrganizationId, RequestId
 from salescience_pipeline.ledger.job_model import Content, NewJob, PlannedSource
 from salescience_pipeline.ledger.job_rules import SourceStatus
 from salescience_pipeline.settings import Settings
+from salescience_pipeline_tests.commands import GATEWAY, PROJECT, environment, running_gateway, salescience
 from salescience_pipeline_tests.test_gateway.serving import served
-
-_PROJECT = Path(__file__).resolve().parents[2]
-_MAIN = "from salescience_pipeline.cli import main; main()"
-
-
-def _environment(home: Path, **more: str) -> dict[str, str]:
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("SALESCIENCE_", "DAGSTER_"))}
-    return kept | {"SALESCIENCE_HOME": str(home)} | more
-
-
-def _salescience(home: Path, *words: str, **more: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-c", _MAIN, *words], cwd=_PROJECT, env=_environment(home, **more), capture_output=True, text=True,
-        timeout=120, check=False,
-    )  # fmt: skip
-
-
-@contextmanager
-def _running(command: list[str], home: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """A gateway process and its origin, read from what uvicorn says."""
-    process = subprocess.Popen(
-        command, cwd=_PROJECT, env=_environment(home), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
-    )
-    assert process.stderr is not None
-    try:
-        for line in process.stderr:
-            if found := re.search(r"running on (http://[0-9.:]+)", line):
-                break
-        else:
-            raise AssertionError("the gateway ended while it was starting")
-        # Somebody must read on, or the process would wait for it.
-        rest = threading.Thread(target=process.stderr.read)
-        rest.start()
-        yield process, found[1]
-    finally:
-        process.terminate()
-        process.wait(timeout=30)
-        rest.join()
-        process.stderr.close()
 
 
 @pytest.mark.parametrize(
     "command",
     [
-        [sys.executable, "-c", _MAIN, "gateway", "--port", "0"],
+        GATEWAY,
         [sys.executable, "-m", "uvicorn", "salescience_pipeline.gateway:app", "--host", "127.0.0.1", "--port", "0"],
     ],
     ids=["salescience gateway", "uvicorn"],
 )
-def test_000_20_and_002_20_the_documented_commands_serve(tmp_path: Path, command: list[str]) -> None:
-    with _running(command, tmp_path) as (process, url):
+def test_000_20_and_002_20_the_documented_commands_serve(tmp_path: Path, command: Sequence[str]) -> None:
+    with running_gateway(environment(tmp_path), command) as (process, url):
         assert httpx.get(f"{url}/health").json()["status"] == "healthy"
         assert httpx.get(f"{url}/docs").status_code == 200
         paths = set(httpx.get(f"{url}/openapi.json").json()["paths"])
@@ -109,8 +69,8 @@ def test_001_34_the_gateway_imports_no_dagster_and_no_arrow_to_answer(tmp_path: 
     )
     done = subprocess.run(
         [sys.executable, "-c", program],
-        cwd=_PROJECT,
-        env=_environment(tmp_path),
+        cwd=PROJECT,
+        env=environment(tmp_path),
         capture_output=True,
         text=True,
         check=True,
@@ -119,24 +79,26 @@ def test_001_34_the_gateway_imports_no_dagster_and_no_arrow_to_answer(tmp_path: 
 
 
 def test_000_15_without_keys_it_refuses_to_listen_elsewhere(tmp_path: Path) -> None:
-    refused = _salescience(tmp_path, "gateway", "--host", "0.0.0.0", "--port", "0")
+    refused = salescience("gateway", "--host", "0.0.0.0", "--port", "0", env=environment(tmp_path))
     assert refused.returncode == 2
     assert "SALESCIENCE_GATEWAY_AUTH=api_key" in refused.stderr
-    everybody = _salescience(tmp_path, "gateway", "--port", "0", SALESCIENCE_GATEWAY_ORIGINS='["*"]')
+    everybody = salescience("gateway", "--port", "0", env=environment(tmp_path, SALESCIENCE_GATEWAY_ORIGINS='["*"]'))
     assert everybody.returncode == 2
     assert "refused" in everybody.stderr
 
 
 def test_keys_and_audit_from_the_command_line(tmp_path: Path) -> None:
-    made = json.loads(_salescience(tmp_path, "keys", "create", "--org", "acme", "--scopes", "admin", "--json").stdout)
-    listed = _salescience(tmp_path, "keys", "list", "--json").stdout
+    made = json.loads(
+        salescience("keys", "create", "--org", "acme", "--scopes", "admin", "--json", env=environment(tmp_path)).stdout
+    )
+    listed = salescience("keys", "list", "--json", env=environment(tmp_path)).stdout
     assert json.loads(listed)[0]["key_id"] == made["key_id"]
     assert made["key"] not in listed
-    assert _salescience(tmp_path, "keys", "revoke", made["key_id"]).returncode == 0
-    again = _salescience(tmp_path, "keys", "revoke", made["key_id"])
+    assert salescience("keys", "revoke", made["key_id"], env=environment(tmp_path)).returncode == 0
+    again = salescience("keys", "revoke", made["key_id"], env=environment(tmp_path))
     assert (again.returncode, "no key" in again.stderr) == (2, True)
-    assert _salescience(tmp_path, "audit", "verify", "--json").stdout.strip() == "[]"
-    cut = _salescience(tmp_path, "audit", "verify", "--head", f"acme={'0' * 63}1", "--json")
+    assert salescience("audit", "verify", "--json", env=environment(tmp_path)).stdout.strip() == "[]"
+    cut = salescience("audit", "verify", "--head", f"acme={'0' * 63}1", "--json", env=environment(tmp_path))
     assert cut.returncode == 1
 
 
@@ -179,8 +141,7 @@ def test_000_10_a_filing_of_50_mb_is_streamed(tmp_path: Path) -> None:
         source = PlannedSource("AAPL:SEC:0", "sec", "AAPL", 0, SourceStatus.SUCCESS, content)
         job = NewJob("123e4567-e89b-42d3-a456-426614174000", "submit", "submit", {}, [source], "request-1")
         services.ledger.jobs.create(OrganizationId("acme"), [job], actor="t", max_open=9)
-    command = [sys.executable, "-c", _MAIN, "gateway", "--port", "0"]
-    with _running(command, tmp_path) as (process, url), httpx.Client(base_url=url, timeout=60) as client:
+    with running_gateway(environment(tmp_path)) as (process, url), httpx.Client(base_url=url, timeout=60) as client:
         params = {"organization_id": "acme"}
         # The lake's libraries are loaded by the first content of any size; they are no part of the stream.
         one = client.get(f"/results/{job.job_id}/AAPL:SEC:0", params=params, headers={"Range": "bytes=0-9"})

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import signal
 import subprocess
-import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
@@ -24,10 +21,10 @@ from sqlalchemy import select
 from salescience_pipeline.ledger import Ledger
 from salescience_pipeline.ledger.scoping import looking
 from salescience_pipeline.ledger.service_models import Lease
+from salescience_pipeline_tests.clocks import until
+from salescience_pipeline_tests.commands import environment, running_gateway
 from salescience_pipeline_tests.test_gateway.receiver import receiving
 
-_PROJECT = Path(__file__).resolve().parents[2]
-_MAIN = "from salescience_pipeline.cli import main; main()"
 _ORG = {"organization_id": "acme"}
 _BODY = {"companies": [{"ticker": "AAPL"}], **_ORG}
 
@@ -46,30 +43,13 @@ class Gateway:
 
 
 @contextmanager
-def _started(environment: dict[str, str]) -> Iterator[Gateway]:
-    command = [sys.executable, "-c", _MAIN, "gateway", "--port", "0"]
-    process = subprocess.Popen(
-        command, cwd=_PROJECT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
-    )
-    assert process.stderr is not None
-    found = None
-    said = []
-    for line in process.stderr:
-        said.append(line)
-        if found := re.search(r"running on (http://[0-9.:]+)", line):
-            break
-    assert found is not None, said
-    rest = threading.Thread(target=process.stderr.read)
-    rest.start()
-    made = Gateway(process, found[1])
-    try:
-        yield made
-    finally:
-        made.client.close()
-        process.terminate()
-        process.wait(timeout=30)
-        rest.join()
-        process.stderr.close()
+def _started(env: dict[str, str]) -> Iterator[Gateway]:
+    with running_gateway(env) as (process, url):
+        made = Gateway(process, url)
+        try:
+            yield made
+        finally:
+            made.client.close()
 
 
 @pytest.fixture
@@ -97,27 +77,20 @@ def service() -> Iterator[tuple[str, list[float]]]:
     server.server_close()
 
 
-def _until(found: Callable[[], Any]) -> Any:
-    ends = time.monotonic() + 120
-    while time.monotonic() < ends:
-        if value := found():
-            return value
-        time.sleep(0.05)
-    raise AssertionError("it did not happen within two minutes")
-
-
 def test_000_17_003_16_004_12_two_processes_are_one_gateway_and_one_may_be_killed(
     tmp_path: Path, postgres_url: str, service: tuple[str, list[float]]
 ) -> None:
     url, looks = service
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("SALESCIENCE_", "DATABASE_"))}
-    environment = kept | {
-        "SALESCIENCE_HOME": str(tmp_path), "SALESCIENCE_DATABASE_URL": postgres_url, "SALESCIENCE_HEALTH_SECONDS": "1",
-        "SALESCIENCE_UPSTREAMS": json.dumps({"research": url}), "SALESCIENCE_WEBHOOK_NETWORKS": '["127.0.0.0/8"]',
-    }  # fmt: skip
+    env = environment(
+        tmp_path,
+        SALESCIENCE_DATABASE_URL=postgres_url,
+        SALESCIENCE_HEALTH_SECONDS="1",
+        SALESCIENCE_UPSTREAMS=json.dumps({"research": url}),
+        SALESCIENCE_WEBHOOK_NETWORKS='["127.0.0.0/8"]',
+    )
     with ExitStack() as stack:
         receiver = stack.enter_context(receiving())
-        first, second = (stack.enter_context(_started(environment)) for _ in range(2))
+        first, second = (stack.enter_context(_started(env)) for _ in range(2))
         ledger = stack.enter_context(Ledger.open(postgres_url))
 
         def leader() -> str | None:
@@ -139,7 +112,7 @@ def test_000_17_003_16_004_12_two_processes_are_one_gateway_and_one_may_be_kille
         with ThreadPoolExecutor(16) as pool:
             assert len(set(pool.map(again, range(50)))) == 1
         # One of them looks after the services, and both say what it saw.
-        _until(lambda: len(looks) >= 3)
+        until(lambda: len(looks) >= 3)
         pictures = [gateway.client.get("/health/status").json()["services"]["research"] for gateway in (first, second)]
         assert [picture["status"] for picture in pictures] == ["healthy", "healthy"]
         holder = leader()
@@ -155,21 +128,21 @@ def test_000_17_003_16_004_12_two_processes_are_one_gateway_and_one_may_be_kille
 
         thread = threading.Thread(target=submit)
         thread.start()
-        _until(lambda: len(acknowledged) >= 20)
+        until(lambda: len(acknowledged) >= 20)
         first.kill()
         thread.join()
         for name in acknowledged:
             assert second.client.get(f"/status/{name}", params=_ORG).json()["status"] == "pending"
         assert second.client.delete(f"/jobs/{acknowledged[-1]}", params=_ORG).status_code == 200
-        came = _until(lambda: receiver.came)
+        came = until(lambda: receiver.came)
         assert came[0].payload["data"]["job_id"] == acknowledged[-1]
         assert came[0].is_signed_with(hook.json()["secret"])
         # Whoever led, the other one leads now.
         seen = len(looks)
-        _until(lambda: len(looks) >= seen + 2)
+        until(lambda: len(looks) >= seen + 2)
         survivor = leader()
-        third = stack.enter_context(_started(environment))
+        third = stack.enter_context(_started(env))
         assert third.client.get(f"/status/{job}", params=_ORG).json()["status"] == "cancelled"
         second.kill()
-        _until(lambda: leader() not in (holder, survivor))
+        until(lambda: leader() not in (holder, survivor))
         assert third.client.get("/health/status").json()["services"]["research"]["status"] == "healthy"

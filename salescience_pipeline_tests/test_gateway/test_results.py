@@ -19,8 +19,8 @@ from salescience_pipeline.gateway.negotiation import FORMATS, coding_of, format_
 from salescience_pipeline.gateway.problems import Problem
 from salescience_pipeline.ledger import Ledger
 from salescience_pipeline.settings import Settings
+from salescience_pipeline_tests.test_gateway.examples import WHOSE, finish_job, submit_example
 from salescience_pipeline_tests.test_gateway.serving import gateway
-from salescience_pipeline_tests.test_gateway.test_submit import _ORG, _finish, _submit
 
 _CONTENT = json.dumps({"ticker": "AAPL", "text": "line\n" * 10_000 + "ü\u2028"}, ensure_ascii=False).encode()
 _ORIGIN = "https://app.example"
@@ -31,8 +31,8 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[httpx.C
     """A gateway, and the path of a finished job's results."""
     settings = Settings(home=tmp_path_factory.mktemp("home"), gateway_origins=[_ORIGIN])
     with gateway(settings) as client, Ledger.open(settings.ledger_url) as ledger:
-        job_id = _submit(client)
-        _finish(settings, ledger, job_id, _CONTENT)
+        job_id = submit_example(client)
+        finish_job(settings, ledger, job_id, _CONTENT)
         yield client, f"/results/{job_id}"
 
 
@@ -94,7 +94,9 @@ def test_003_41_every_format_holds_the_same(finished: tuple[httpx.Client, str], 
 
     def get(name: str) -> httpx.Response:
         chosen = (
-            {"params": {**_ORG, "format": name}} if by_name else {"params": _ORG, "headers": {"Accept": FORMATS[name]}}
+            {"params": {**WHOSE, "format": name}}
+            if by_name
+            else {"params": WHOSE, "headers": {"Accept": FORMATS[name]}}
         )
         answer = client.get(path, **chosen)
         assert (answer.status_code, answer.headers["content-type"].partition(";")[0]) == (200, FORMATS[name])
@@ -125,7 +127,7 @@ def test_003_41_every_format_holds_the_same(finished: tuple[httpx.Client, str], 
 
 def test_003_41_metadata_alone_in_every_format(finished: tuple[httpx.Client, str]) -> None:
     client, path = finished
-    params = {**_ORG, "fields": "metadata"}
+    params = {**WHOSE, "fields": "metadata"}
     for name in ("ndjson", "json"):
         assert b"line" not in client.get(path, params={**params, "format": name}).content
     table = pq.read_table(io.BytesIO(client.get(path, params={**params, "format": "parquet"}).content))
@@ -134,9 +136,9 @@ def test_003_41_metadata_alone_in_every_format(finished: tuple[httpx.Client, str
 
 def test_003_41_what_nobody_can_make_is_refused(finished: tuple[httpx.Client, str]) -> None:
     client, path = finished
-    refused = client.get(path, params=_ORG, headers={"Accept": "application/xml"})
+    refused = client.get(path, params=WHOSE, headers={"Accept": "application/xml"})
     assert (refused.status_code, refused.json()["code"]) == (406, "not_acceptable")
-    assert client.get(path, params={**_ORG, "format": "xml"}).status_code == 422
+    assert client.get(path, params={**WHOSE, "format": "xml"}).status_code == 422
 
 
 def _plain(coding: str, data: bytes) -> bytes:
@@ -149,7 +151,7 @@ def _plain(coding: str, data: bytes) -> bytes:
 @pytest.mark.parametrize("coding", ["gzip", "zstd"])
 def test_000_10_text_travels_compressed(finished: tuple[httpx.Client, str], coding: str) -> None:
     client, path = finished
-    for where, params in ((path, _ORG), (f"{path}/AAPL:Yahoo", _ORG), (path, {**_ORG, "format": "arrow"})):
+    for where, params in ((path, WHOSE), (f"{path}/AAPL:Yahoo", WHOSE), (path, {**WHOSE, "format": "arrow"})):
         plain = client.get(where, params=params, headers={"Accept-Encoding": "identity"})
         assert "content-encoding" not in plain.headers
         with client.stream("GET", where, params=params, headers={"Accept-Encoding": coding}) as answer:
@@ -171,7 +173,7 @@ def test_000_10_what_is_compressed_cut_or_short_goes_as_it_is(finished: tuple[ht
     headers = {"Accept-Encoding": "gzip, zstd"}
 
     def coding(where: str, **more: str) -> tuple[int, str | None]:
-        params = {**_ORG, "format": more.pop("format")} if "format" in more else _ORG
+        params = {**WHOSE, "format": more.pop("format")} if "format" in more else WHOSE
         answer = client.get(where, params=params, headers={**headers, **more})
         return answer.status_code, answer.headers.get("content-encoding")
 
@@ -180,21 +182,21 @@ def test_000_10_what_is_compressed_cut_or_short_goes_as_it_is(finished: tuple[ht
     assert coding(f"/status/{path.rpartition('/')[2]}") == (200, None)
     assert coding(f"/jobs/{path.rpartition('/')[2]}/events") == (200, None)
     # A download that was compressed is not resumed with bytes of the plain form.
-    tag = client.get(f"{path}/AAPL:Yahoo", params=_ORG, headers=headers).headers["etag"]
+    tag = client.get(f"{path}/AAPL:Yahoo", params=WHOSE, headers=headers).headers["etag"]
     assert coding(f"{path}/AAPL:Yahoo", Range="bytes=5-", **{"If-Range": tag}) == (200, "zstd")
-    head = client.head(f"{path}/AAPL:Yahoo", params=_ORG, headers=headers)
+    head = client.head(f"{path}/AAPL:Yahoo", params=WHOSE, headers=headers)
     assert (head.headers["content-length"], head.headers.get("content-encoding")) == (str(len(_CONTENT)), None)
 
 
 def test_001_25_pages_of_allowed_origins_see_what_they_need(finished: tuple[httpx.Client, str]) -> None:
     client, path = finished
-    answer = client.get(path, params=_ORG, headers={"Origin": _ORIGIN})
+    answer = client.get(path, params=WHOSE, headers={"Origin": _ORIGIN})
     assert answer.headers["access-control-allow-origin"] == _ORIGIN
     exposed = set(answer.headers["access-control-expose-headers"].split(", "))
     assert exposed >= {
         "ETag", "X-Request-ID", "X-Next-Cursor", "X-Warehouse-Version", "X-Data-Note", "Retry-After", "Content-Range",
     }  # fmt: skip
-    stranger = client.get(path, params=_ORG, headers={"Origin": "https://evil.example"})
+    stranger = client.get(path, params=WHOSE, headers={"Origin": "https://evil.example"})
     assert "access-control-allow-origin" not in stranger.headers
     asked = {
         "Origin": _ORIGIN,
@@ -204,7 +206,7 @@ def test_001_25_pages_of_allowed_origins_see_what_they_need(finished: tuple[http
     assert client.options(path, headers=asked).status_code == 200
     assert "access-control-allow-credentials" not in answer.headers
     for refused in (
-        client.get("/status/x", params=_ORG, headers={"Origin": _ORIGIN}),
+        client.get("/status/x", params=WHOSE, headers={"Origin": _ORIGIN}),
         client.post("/submit", content=b"x" * 1_000_001, headers={"Origin": _ORIGIN}),
     ):
         assert refused.status_code in (404, 413)
@@ -214,10 +216,10 @@ def test_001_25_pages_of_allowed_origins_see_what_they_need(finished: tuple[http
 def test_000_10_a_content_too_large_for_a_cell_is_refused_before_a_byte_is_sent(tmp_path: Path) -> None:
     settings = Settings(home=tmp_path)
     with gateway(settings) as client, Ledger.open(settings.ledger_url) as ledger:
-        job_id = _submit(client)
-        _finish(settings, ledger, job_id, b"[" + b"1," * 50_000_000 + b"1]")
+        job_id = submit_example(client)
+        finish_job(settings, ledger, job_id, b"[" + b"1," * 50_000_000 + b"1]")
         for format_ in ("arrow", "parquet"):
-            refused = client.get(f"/results/{job_id}", params={**_ORG, "format": format_})
+            refused = client.get(f"/results/{job_id}", params={**WHOSE, "format": format_})
             assert (refused.status_code, refused.json()["code"]) == (413, "content_too_large")
-        lean = client.get(f"/results/{job_id}", params={**_ORG, "format": "arrow", "fields": "metadata"})
+        lean = client.get(f"/results/{job_id}", params={**WHOSE, "format": "arrow", "fields": "metadata"})
         assert lean.status_code == 200

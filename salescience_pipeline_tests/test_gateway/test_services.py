@@ -1,23 +1,14 @@
-"""Proxy, health monitor and fan-out against real services: the sandbox's, and one that the test lets fail."""
+"""Proxy and health monitor in front of real services: the sandbox's, and one that the test lets fail."""
 
 from __future__ import annotations
 
-import asyncio
 import datetime as dt
-import time
-import uuid
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from starlette.requests import Request
-from starlette.responses import JSONResponse, RedirectResponse, Response
-from starlette.types import Receive, Scope, Send
 
 from salescience_pipeline.acquisition.sandbox_process import Sandbox
 from salescience_pipeline.gateway.app import create_app
@@ -26,70 +17,14 @@ from salescience_pipeline.gateway.problems import Problem
 from salescience_pipeline.gateway.upstreams import checked_url, safe_path
 from salescience_pipeline.ledger import Ledger
 from salescience_pipeline.ledger.monitoring import Check, Monitoring
-from salescience_pipeline.ledger.tasks import NewCall, Tasks
 from salescience_pipeline.settings import Settings, SettingsError
-from salescience_pipeline_tests.clocks import Clock
-from salescience_pipeline_tests.test_gateway.conftest import ACME, OTHER
-from salescience_pipeline_tests.test_gateway.serving import gateway, served
+from salescience_pipeline_tests.clocks import Clock, until
+from salescience_pipeline_tests.test_gateway.scripted import Scripted, quick_settings
+from salescience_pipeline_tests.test_gateway.serving import gateway
 
-_SCENARIO = {
-    "scenario_id": "123e4567-e89b-12d3-a456-426614174000",
-    "business_type_id": "123e4567-e89b-12d3-a456-426614174001",
-}
-_TASK: dict[str, Any] = {
-    "task_name": "Compute Financial Metrics",
-    "task_description": "Compute revenue, rebates, and specialty metrics for the given scenarios",
-    "payload": [{"revenue": _SCENARIO, "rebates": _SCENARIO, "specialty": _SCENARIO}],
-}
-"""The source document's own example."""
+# -- pure --------------------------------------------------------------------------------------------------------------
 
 
-@dataclass
-class Scripted:
-    """A service that answers with the statuses it is told, then with 200; it keeps what reached it."""
-
-    statuses: list[int] = field(default_factory=list)
-    seen: list[tuple[str, str, dict[str, str], bytes]] = field(default_factory=list)
-    looks: int = 0
-    """Requests of the health monitor, which are answered well and not kept."""
-    hold: float = 0.0
-    at_once: int = 0
-    most: int = 0
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            return
-        request = Request(scope, receive)
-        if request.url.path == "/health":
-            self.looks += 1
-            await JSONResponse({"status": "healthy"})(scope, receive, send)
-            return
-        self.seen.append((request.method, str(request.url.path), dict(request.headers), await request.body()))
-        self.at_once += 1
-        self.most = max(self.most, self.at_once)
-        await asyncio.sleep(self.hold)
-        self.at_once -= 1
-        status = self.statuses.pop(0) if self.statuses else 200
-        answer: Response = JSONResponse({"ok": True}, status_code=status, headers={"set-cookie": "a=b", "etag": '"x"'})
-        if status == 302:
-            answer = RedirectResponse("http://169.254.169.254/latest/meta-data", status_code=302)
-        await answer(scope, receive, send)
-
-
-@pytest.fixture
-def behind() -> Iterator[tuple[Scripted, str]]:
-    """A scripted service and where it is."""
-    service = Scripted()
-    with served(service) as url:
-        yield service, url
-
-
-def _settings(tmp_path: Path, **more: Any) -> Settings:
-    quick = {"upstream_retry_seconds": 0.01, "health_seconds": 3_600.0}
-    return Settings(home=tmp_path / "home", **{**quick, **more})
-
-
-# -- pure ---------------------------------------------------------------------------------------------------------------
 def _checks(*ok: bool, milliseconds: float = 5.0) -> list[Check]:
     return [Check(dt.datetime(2026, 1, 1, tzinfo=dt.UTC), good, milliseconds, None if good else "down") for good in ok]
 
@@ -150,14 +85,16 @@ def test_threat_3_a_path_that_could_lead_elsewhere_is_refused(path: str) -> None
         safe_path(path)
 
 
-# -- proxy ----------------------------------------------------------------------------------------------------------------
+# -- proxy -------------------------------------------------------------------------------------------------------------
+
+
 @pytest.mark.parametrize("method", ["GET", "POST", "PUT", "DELETE", "PATCH"])
 @pytest.mark.parametrize(("word", "service"), [("enrich", "research"), ("publish", "backend")])
 def test_004_02_and_03_each_method_reaches_its_service(
     sandbox: Sandbox, tmp_path: Path, method: str, word: str, service: str
 ) -> None:
     upstreams = {name: f"{sandbox.url}/services/{name}" for name in ("research", "backend")}
-    with gateway(_settings(tmp_path, upstreams=upstreams)) as client:
+    with gateway(quick_settings(tmp_path, upstreams=upstreams)) as client:
         answer = client.request(
             method, f"/api/{word}/deep%20er/path", params={"q": "a b"}, content=b"body" if method != "GET" else None,
             headers={"Authorization": "", "Cookie": "session=secret", "X-Forwarded-For": "1.2.3.4", "Content-Type": "text/x"},
@@ -175,13 +112,13 @@ def test_004_02_and_03_each_method_reaches_its_service(
 
 
 def test_004_04_the_writer_has_a_route_when_it_is_configured(behind: tuple[Scripted, str], tmp_path: Path) -> None:
-    with gateway(_settings(tmp_path)) as client:
+    with gateway(quick_settings(tmp_path)) as client:
         assert client.get("/api/write").status_code == 404
         assert client.get("/api/enrich").json()["code"] == "upstream_not_configured"
-    with gateway(_settings(tmp_path, upstreams={"writer": behind[1]})) as client:
+    with gateway(quick_settings(tmp_path, upstreams={"writer": behind[1]})) as client:
         assert client.get("/api/write").status_code == 200
     with pytest.raises(SettingsError, match="stranger"):
-        create_app(_settings(tmp_path, upstreams={"stranger": behind[1]}))
+        create_app(quick_settings(tmp_path, upstreams={"stranger": behind[1]}))
 
 
 def test_threat_3_and_4_redirects_are_not_followed_and_cookies_stay_behind(
@@ -189,7 +126,7 @@ def test_threat_3_and_4_redirects_are_not_followed_and_cookies_stay_behind(
 ) -> None:
     service, url = behind
     service.statuses = [302]
-    with gateway(_settings(tmp_path, upstreams={"research": url})) as client:
+    with gateway(quick_settings(tmp_path, upstreams={"research": url})) as client:
         answer = client.get("/api/enrich")
         assert answer.status_code == 302
         assert "location" not in answer.headers
@@ -216,7 +153,7 @@ def test_004_06_a_request_is_tried_again_where_that_is_harmless(
 ) -> None:
     service, url = behind
     service.statuses = [502, 502, 200]
-    with gateway(_settings(tmp_path, upstreams={"research": url})) as client:
+    with gateway(quick_settings(tmp_path, upstreams={"research": url})) as client:
         assert client.request(method, "/api/enrich", headers=headers).status_code == status
     assert len(service.seen) == hits
 
@@ -224,7 +161,7 @@ def test_004_06_a_request_is_tried_again_where_that_is_harmless(
 def test_004_05_a_service_that_hangs_is_given_up(behind: tuple[Scripted, str], tmp_path: Path) -> None:
     service, url = behind
     service.hold = 5.0
-    with gateway(_settings(tmp_path, upstreams={"research": url}, upstream_seconds=0.2)) as client:
+    with gateway(quick_settings(tmp_path, upstreams={"research": url}, upstream_seconds=0.2)) as client:
         answer = client.get("/api/enrich")
     assert (answer.status_code, answer.json()["code"]) == (504, "upstream_timeout")
     assert Settings(home=tmp_path).upstream_seconds == 30.0
@@ -235,7 +172,7 @@ def test_004_14_and_17_an_open_breaker_keeps_requests_away_in_every_process(
 ) -> None:
     service, url = behind
     service.statuses = [500] * 10
-    settings = _settings(tmp_path, upstreams={"research": url})
+    settings = quick_settings(tmp_path, upstreams={"research": url})
     with gateway(settings) as first, gateway(settings) as second:
         assert [first.get("/api/enrich").status_code for _ in range(3)] == [500] * 3
         before = len(service.seen)
@@ -250,26 +187,19 @@ def test_004_14_and_17_an_open_breaker_keeps_requests_away_in_every_process(
 
 
 def test_004_05_an_unreachable_service_is_one_sentence(tmp_path: Path) -> None:
-    with gateway(_settings(tmp_path, upstreams={"research": "http://127.0.0.1:9"})) as client:
+    with gateway(quick_settings(tmp_path, upstreams={"research": "http://127.0.0.1:9"})) as client:
         answer = client.get("/api/enrich")
     assert (answer.status_code, answer.json()["code"]) in ((502, "upstream_unreachable"), (503, "circuit_open"))
     assert "127.0.0.1:9" not in answer.text
 
 
-# -- health ---------------------------------------------------------------------------------------------------------------
-def _until(found: Callable[[], Any]) -> Any:
-    ends = time.monotonic() + 30
-    while time.monotonic() < ends:
-        if value := found():
-            return value
-        time.sleep(0.05)
-    raise AssertionError("it did not come")
+# -- health ------------------------------------------------------------------------------------------------------------
 
 
 def test_001_01_002_08_and_004_08_one_health_for_three_sources(behind: tuple[Scripted, str], tmp_path: Path) -> None:
-    settings = _settings(tmp_path, upstreams={"research": behind[1], "backend": behind[1]})
+    settings = quick_settings(tmp_path, upstreams={"research": behind[1], "backend": behind[1]})
     with gateway(settings) as client:
-        health = _until(lambda: (found := client.get("/health").json())["services"] and found)
+        health = until(lambda: (found := client.get("/health").json())["services"] and found)
         assert (health["status"], health["orchestrator"], health["overall"]) == ("healthy", "healthy", "healthy")
         assert health["event_mode"] in ("kafka", "http", "amqp")
         assert health["services"]["research"] == {"status": "healthy", "details": {"checks": 1}, "url": behind[1]}
@@ -290,7 +220,7 @@ def test_001_01_002_08_and_004_08_one_health_for_three_sources(behind: tuple[Scr
 
 
 def test_004_08_addresses_are_for_administrators(behind: tuple[Scripted, str], tmp_path: Path) -> None:
-    settings = _settings(tmp_path, upstreams={"research": behind[1]}, gateway_auth="api_key")
+    settings = quick_settings(tmp_path, upstreams={"research": behind[1]}, gateway_auth="api_key")
     with gateway(settings) as client:
         assert "url" not in client.get("/health/status").json()["services"]["research"]
         assert client.get("/metrics").status_code == 401
@@ -298,10 +228,10 @@ def test_004_08_addresses_are_for_administrators(behind: tuple[Scripted, str], t
 
 def test_004_12_one_monitor_looks_for_all_processes(behind: tuple[Scripted, str], tmp_path: Path) -> None:
     service, url = behind
-    settings = _settings(tmp_path, upstreams={"research": url})
+    settings = quick_settings(tmp_path, upstreams={"research": url})
     with gateway(settings) as first, gateway(settings) as second, gateway(settings) as third:
         for client in (first, second, third):
-            _until(lambda client=client: client.get("/health").json()["services"])
+            until(lambda client=client: client.get("/health").json()["services"])
         pictures = [client.get("/health/status").json()["services"] for client in (first, second, third)]
     assert pictures[0] == pictures[1] == pictures[2]
     assert service.looks == 1
@@ -328,7 +258,7 @@ def test_004_13_the_newest_hundred_checks_are_kept(ledger: Ledger) -> None:
 
 
 def test_003_28_metrics_have_bounded_labels(tmp_path: Path) -> None:
-    with gateway(_settings(tmp_path)) as client:
+    with gateway(quick_settings(tmp_path)) as client:
         client.post("/submit", json={"companies": [{"ticker": "AAPL"}], "organization_id": "acme-corp"})
         text = client.get("/metrics").text
     assert 'salescience_jobs{state="pending"} 1' in text
@@ -336,124 +266,3 @@ def test_003_28_metrics_have_bounded_labels(tmp_path: Path) -> None:
     assert "acme" not in text
     for line in text.splitlines():
         assert line.startswith(("# HELP salescience_", "# TYPE salescience_", "salescience_")), line
-
-
-# -- fan-out --------------------------------------------------------------------------------------------------------------
-@pytest.fixture
-def client(sandbox: Sandbox, tmp_path: Path) -> Iterator[httpx.Client]:
-    """A gateway whose services are the sandbox's."""
-    services = {name: f"{sandbox.url}/services/{name}" for name in ("revenue", "rebates", "specialty")}
-    with gateway(_settings(tmp_path, services=services)) as made:
-        yield made
-
-
-def _ended(client: httpx.Client, task_id: str) -> dict[str, Any] | None:
-    task: dict[str, Any] = client.get(f"/api/tasks/{task_id}").json()
-    return task if task["status"] in ("COMPLETED", "FAILED") else None
-
-
-def test_002_01_the_sources_example_works_verbatim(client: httpx.Client) -> None:
-    answer = client.post("/api/orchestrate", json=_TASK)
-    assert answer.status_code == 202
-    assert answer.json() == {"task_id": answer.json()["task_id"], "status": "PENDING"}
-    task = _until(lambda: _ended(client, answer.json()["task_id"]))
-    assert set(task) == {
-        "id", "task_id", "task_name", "task_description", "status", "created_at", "updated_at", "payload", "error_message",
-        "service_requests",
-    }  # fmt: skip
-    assert (task["status"], task["payload"], task["error_message"]) == ("COMPLETED", _TASK["payload"], None)
-    for request in task["service_requests"]:
-        assert set(request) == {
-            "id", "task_id", "service_name", "scenario_id", "business_type_id", "status", "created_at", "updated_at",
-            "request_payload", "response_payload", "error_message",
-        }  # fmt: skip
-        assert request["request_payload"] == _SCENARIO
-        assert request["response_payload"][request["service_name"]] > 0
-
-
-def test_002_02_and_03_direct_gives_the_end_inline(client: httpx.Client) -> None:
-    task = client.post("/api/orchestrate/direct", json={**_TASK, "payload": _TASK["payload"] * 2}).json()
-    assert task["status"] == "COMPLETED"
-    assert [request["service_name"] for request in task["service_requests"]] == ["revenue", "rebates", "specialty"] * 2
-    assert client.get(f"/api/tasks/{task['task_id']}").json() == task
-
-
-@pytest.mark.parametrize(
-    ("payload", "code"),
-    [
-        ([], "invalid_request"),
-        ([{}], "empty_payload"),
-        ([{"taxes": _SCENARIO}], "unknown_service"),
-        ([{"revenue": {"scenario_id": "x", "business_type_id": "y"}}], "invalid_request"),
-        ([{"revenue": {**_SCENARIO, "more": float("1e999")}}], "invalid_request"),
-    ],
-)
-def test_002_03_what_cannot_be_split_is_refused(client: httpx.Client, payload: list[Any], code: str) -> None:
-    import json
-
-    answer = client.post(
-        "/api/orchestrate",
-        content=json.dumps({**_TASK, "payload": payload}),
-        headers={"Content-Type": "application/json"},
-    )
-    assert (answer.status_code, answer.json()["code"]) == (422, code)
-
-
-def test_002_04_the_requests_of_a_task_go_out_side_by_side(behind: tuple[Scripted, str], tmp_path: Path) -> None:
-    service, url = behind
-    service.hold = 0.3
-    services = {name: f"{url}/{name}" for name in ("revenue", "rebates", "specialty")}
-    with gateway(_settings(tmp_path, services=services)) as client:
-        assert client.post("/api/orchestrate/direct", json=_TASK).json()["status"] == "COMPLETED"
-    assert service.most == 3
-    assert sorted(path for _, path, _, _ in service.seen) == ["/rebates", "/revenue", "/specialty"]
-
-
-def test_002_21_one_service_that_fails_leaves_its_siblings(sandbox: Sandbox, client: httpx.Client) -> None:
-    sandbox.post(
-        "/_sandbox/faults", {"provider": "services", "match": "rebates", "kind": "status", "params": {"status": 500}}
-    )
-    task = client.post("/api/orchestrate/direct", json=_TASK).json()
-    assert {request["service_name"]: request["status"] for request in task["service_requests"]} == {
-        "revenue": "COMPLETED", "rebates": "FAILED", "specialty": "COMPLETED",
-    }  # fmt: skip
-    assert task["status"] == "FAILED"
-    assert "rebates" in task["error_message"]
-
-
-def test_002_05_a_service_is_added_by_configuration(behind: tuple[Scripted, str], tmp_path: Path) -> None:
-    with gateway(_settings(tmp_path, services={"taxes": behind[1]})) as client:
-        body = {**_TASK, "payload": [{"taxes": _SCENARIO, "revenue": _SCENARIO}]}
-        task = client.post("/api/orchestrate/direct", json=body).json()
-    taxes, revenue = task["service_requests"]
-    assert taxes["status"] == "COMPLETED"
-    assert "not configured" in revenue["error_message"]
-
-
-def test_002_06_tasks_are_listed_in_stable_pages(client: httpx.Client) -> None:
-    made = [client.post("/api/orchestrate", json=_TASK).json()["task_id"] for _ in range(5)]
-    first = client.get("/api/tasks", params={"limit": 2}).json()
-    client.post("/api/orchestrate", json=_TASK)
-    second = client.get("/api/tasks", params={"limit": 2, "cursor": first["next"]}).json()
-    assert [task["task_id"] for task in (*first["tasks"], *second["tasks"])] == made[:0:-1]
-    assert client.get("/api/tasks", params={"status": "FAILED"}).json() == {"tasks": [], "next": None}
-    assert client.get(f"/api/tasks/{uuid.uuid4()}").status_code == 404
-
-
-def test_002_07_a_task_is_its_organisations_and_a_lost_claim_is_taken_over(ledger: Ledger) -> None:
-    clock = Clock()
-    tasks = Tasks(ledger.engine, clock=clock)
-    task_id = tasks.create(
-        ACME, name="n", description=None, payload=[], calls=[NewCall("revenue", _SCENARIO)], actor="t", request_id="r"
-    )
-    assert tasks.view(OTHER, task_id) is None
-    assert tasks.listed(OTHER) == []
-    (lost,) = tasks.claim()
-    assert tasks.claim() == []
-    clock.now += dt.timedelta(minutes=3)
-    (taken,) = tasks.claim()
-    assert not tasks.settle(lost, response={})
-    assert tasks.settle(taken, error="It failed.")
-    view = tasks.view(ACME, task_id)
-    assert view is not None
-    assert (view["status"], view["error_message"]) == ("FAILED", "These services failed: revenue.")

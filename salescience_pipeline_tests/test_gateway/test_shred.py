@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 import sqlite3
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +22,10 @@ from salescience_pipeline.ledger.sealing import SealedJson, SealedText
 from salescience_pipeline.ledger.service_models import PRIVATE_TABLES, Base
 from salescience_pipeline.ledger.vault import KeyUnavailable, LocalMasterKeys, OrganizationShredded, SealBroken, Vault
 from salescience_pipeline.settings import Settings
-from salescience_pipeline_tests.test_cli.conftest import PROJECT, environment
+from salescience_pipeline_tests.commands import environment, salescience
 from salescience_pipeline_tests.test_gateway.conftest import ACME, OTHER
+from salescience_pipeline_tests.test_gateway.examples import SCENARIO, TASK
 from salescience_pipeline_tests.test_gateway.serving import gateway
-from salescience_pipeline_tests.test_gateway.test_services import _SCENARIO, _TASK
 
 _SECRET = "only-for-acme-7f3a"
 
@@ -70,17 +69,17 @@ def _clear(settings: Settings) -> str:
 def test_003_34_what_an_organisation_writes_is_sealed_in_the_database(client: httpx.Client, settings: Settings) -> None:
     ids = _write(client, "acme")
     # Tasks have no organisation in their body: without keys they are the machine's own.
-    task = {**_TASK, "task_name": _SECRET, "task_description": _SECRET, "payload": [{"revenue": _SCENARIO}]}
+    task = {**TASK, "task_name": _SECRET, "task_description": _SECRET, "payload": [{"revenue": SCENARIO}]}
     task_id = client.post("/api/orchestrate", json=task).json()["task_id"]
     while client.get(f"/api/tasks/{task_id}").json()["status"] not in ("FAILED", "COMPLETED"):
         time.sleep(0.02)
     stored = _clear(settings)
     assert _SECRET not in stored
-    assert _SCENARIO["scenario_id"] not in stored
+    assert SCENARIO["scenario_id"] not in stored
     assert stored.count("sealed:1:") > 10
     told = client.get(f"/api/tasks/{task_id}").json()
     assert (told["task_name"], told["payload"]) == (_SECRET, task["payload"])
-    assert told["service_requests"][0]["scenario_id"] == _SCENARIO["scenario_id"]
+    assert told["service_requests"][0]["scenario_id"] == SCENARIO["scenario_id"]
     assert client.get("/api/queries/mine", params={"organization_id": "acme"}).json()["description"] == _SECRET
     with Ledger.of(settings) as ledger:
         job = ledger.jobs.view(ACME, ids["job_id"])
@@ -224,14 +223,7 @@ def test_003_34_every_text_of_an_organisations_own_is_sealed() -> None:
 
 
 def test_003_34_rotate_rewrap_and_shred_from_the_command_line(tmp_path: Path) -> None:
-    program = "from salescience_pipeline.cli import main; main()"
-
-    def run(*words: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-c", program, *words], cwd=PROJECT, env=environment(tmp_path, {}), capture_output=True,
-            text=True, timeout=120, check=False,
-        )  # fmt: skip
-
+    run = partial(salescience, env=environment(tmp_path))
     assert "data key 1" in run("keys", "rotate", "--org", "acme").stdout
     done = json.loads(run("keys", "shred", "acme", "--yes", "--json").stdout)
     assert (done["organization_id"], done["data_keys"]) == ("acme", 1)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import re
-import sys
 import threading
 import tomllib
 from collections.abc import Iterator
@@ -23,10 +22,12 @@ from salescience_pipeline.ledger import Ledger
 from salescience_pipeline.ledger.job_model import NewJob, Outcome, PlannedSource
 from salescience_pipeline.ledger.job_rules import SourceStatus
 from salescience_pipeline.settings import Settings
+from salescience_pipeline_tests.clocks import until
+from salescience_pipeline_tests.commands import PROJECT, environment, running_gateway
 from salescience_pipeline_tests.test_gateway.conftest import ACME
+from salescience_pipeline_tests.test_gateway.examples import SCENARIO
+from salescience_pipeline_tests.test_gateway.scripted import Scripted
 from salescience_pipeline_tests.test_gateway.serving import gateway, served
-from salescience_pipeline_tests.test_gateway.test_process import _MAIN, _PROJECT, _running
-from salescience_pipeline_tests.test_gateway.test_services import _SCENARIO, Scripted, _until
 
 _ORG = {"organization_id": "acme"}
 
@@ -119,7 +120,7 @@ def test_004_18_failed_checks_open_the_breaker_for_everybody(tmp_path: Path) -> 
     """Three looks of the monitor at a service that is away, and callers are not let through either."""
     settings = _settings(tmp_path / "home", upstreams={"research": "http://127.0.0.1:9"}, health_seconds=0.05)
     with gateway(settings) as client:
-        _until(lambda: client.get("/health/status/research").json()["circuit_state"] == "open")
+        until(lambda: client.get("/health/status/research").json()["circuit_state"] == "open")
         seen = client.get("/health/status/research").json()
         assert (seen["status"], seen["consecutive_failures"] >= 3) == ("unhealthy", True)
         answer = client.get("/api/enrich")
@@ -131,7 +132,7 @@ def test_004_18_failed_checks_open_the_breaker_for_everybody(tmp_path: Path) -> 
 def test_004_19_every_worker_says_the_same(behind: tuple[Scripted, str], tmp_path: Path) -> None:
     settings = _settings(tmp_path / "home", upstreams={"research": behind[1]})
     with gateway(settings) as one, gateway(settings) as other:
-        _until(lambda: one.get("/health/status/research").json()["status"] == "healthy")
+        until(lambda: one.get("/health/status/research").json()["status"] == "healthy")
         first, second = (client.get("/health/status").json()["services"] for client in (one, other))
     assert first == second
 
@@ -163,11 +164,11 @@ def test_002_09_and_10_tables_have_the_sources_columns(ledger: Ledger) -> None:
 
 
 def test_002_14_tasks_come_in_over_http_without_kafka(behind: tuple[Scripted, str], tmp_path: Path) -> None:
-    task = {"task_name": "t", "payload": [{"revenue": _SCENARIO}]}
+    task = {"task_name": "t", "payload": [{"revenue": SCENARIO}]}
     with gateway(_settings(tmp_path / "home", services={"revenue": behind[1]})) as client:
         assert client.get("/health").json()["event_mode"] == "http"
         task_id = client.post("/api/orchestrate", json=task).json()["task_id"]
-        _until(lambda: client.get(f"/api/tasks/{task_id}").json()["status"] == "COMPLETED")
+        until(lambda: client.get(f"/api/tasks/{task_id}").json()["status"] == "COMPLETED")
 
 
 def test_003_05_what_was_acknowledged_before_the_end_is_there_after_it(tmp_path: Path) -> None:
@@ -184,11 +185,11 @@ def test_003_05_what_was_acknowledged_before_the_end_is_there_after_it(tmp_path:
                 if answer.status_code == 202:
                     told.extend(answer.json()["job_ids"])
 
-    with _running([sys.executable, "-c", _MAIN, "gateway", "--port", "0"], tmp_path) as (process, url):
+    with running_gateway(environment(tmp_path)) as (process, url):
         threads = [threading.Thread(target=submit, args=(url,)) for _ in range(2)]
         for thread in threads:
             thread.start()
-        _until(lambda: len(told) >= 5)
+        until(lambda: len(told) >= 5)
         process.terminate()
         assert process.wait(timeout=30) in (0, -15, 143)
         for thread in threads:
@@ -210,7 +211,7 @@ def test_000_19_settings_come_from_the_environment_and_from_a_file(
 
 # -- packaging --------------------------------------------------------------------------------------------------------------
 def _project() -> dict[str, Any]:
-    made: dict[str, Any] = tomllib.loads((_PROJECT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    made: dict[str, Any] = tomllib.loads((PROJECT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     return made
 
 
@@ -218,7 +219,7 @@ def test_002_25_and_26_python_versions_and_licence() -> None:
     project = _project()
     assert project["requires-python"] == ">=3.11,<3.14"
     assert project["license"] == "Apache-2.0"
-    assert "Apache License" in (_PROJECT / "LICENSE").read_text(encoding="utf-8")
+    assert "Apache License" in (PROJECT / "LICENSE").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(
@@ -243,12 +244,12 @@ def test_004_21_more_tests_than_the_source_counts() -> None:
 
 
 def test_001_33_the_container_has_stages_a_user_health_and_limits() -> None:
-    lines = (_PROJECT / "deploy" / "Dockerfile").read_text(encoding="utf-8").splitlines()
+    lines = (PROJECT / "deploy" / "Dockerfile").read_text(encoding="utf-8").splitlines()
     assert sum(line.startswith("FROM ") for line in lines) >= 2
     (user,) = [line.split()[1] for line in lines if line.startswith("USER ")]
     assert user != "root"
     assert any(line.startswith("HEALTHCHECK ") for line in lines)
-    compose = yaml.safe_load((_PROJECT / "deploy" / "compose.yaml").read_text(encoding="utf-8"))
+    compose = yaml.safe_load((PROJECT / "deploy" / "compose.yaml").read_text(encoding="utf-8"))
     for name, service in compose["services"].items():
         limits = service["deploy"]["resources"]["limits"]
         assert re.fullmatch(r"[0-9]+[mg]", limits["memory"]), name
@@ -257,7 +258,7 @@ def test_001_33_the_container_has_stages_a_user_health_and_limits() -> None:
 
 def test_001_28_alert_rules_ask_for_figures_that_exist(tmp_path: Path) -> None:
     """Failure rate and latency have thresholds, and every figure that a rule names is one that /metrics tells."""
-    rules = yaml.safe_load((_PROJECT / "deploy" / "alerts.yaml").read_text(encoding="utf-8"))["groups"][0]["rules"]
+    rules = yaml.safe_load((PROJECT / "deploy" / "alerts.yaml").read_text(encoding="utf-8"))["groups"][0]["rules"]
     with gateway(_settings(tmp_path / "home")) as client:
         client.get("/health")
         told = client.get("/metrics").text
@@ -277,7 +278,7 @@ def test_001_28_alert_rules_ask_for_figures_that_exist(tmp_path: Path) -> None:
 
 
 def test_001_34_cloud_run_has_the_sources_numbers() -> None:
-    service = yaml.safe_load((_PROJECT / "deploy" / "cloudrun.yaml").read_text(encoding="utf-8"))
+    service = yaml.safe_load((PROJECT / "deploy" / "cloudrun.yaml").read_text(encoding="utf-8"))
     template = service["spec"]["template"]
     scale = template["metadata"]["annotations"]
     (container,) = template["spec"]["containers"]
@@ -289,7 +290,7 @@ def test_001_34_cloud_run_has_the_sources_numbers() -> None:
 
 
 def test_001_33_and_000_20_compose_starts_a_gateway_that_wants_keys() -> None:
-    service = yaml.safe_load((_PROJECT / "deploy" / "compose.yaml").read_text(encoding="utf-8"))["services"]["gateway"]
+    service = yaml.safe_load((PROJECT / "deploy" / "compose.yaml").read_text(encoding="utf-8"))["services"]["gateway"]
     assert service["environment"]["SALESCIENCE_GATEWAY_AUTH"] == "api_key"
     assert "postgresql://" in service["environment"]["SALESCIENCE_DATABASE_URL"]
     assert "ports" not in service

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import re
 import uuid
@@ -12,24 +11,11 @@ from pathlib import Path
 import httpx
 import pytest
 
-from salescience_pipeline.gateway.planning import Company, UnplannableCompany, job_sources, match_name, plan_sources
-from salescience_pipeline.identifiers import Cik, OrganizationId, Ticker
-from salescience_pipeline.lake.results import Results
+from salescience_pipeline.identifiers import OrganizationId
 from salescience_pipeline.ledger import Ledger
-from salescience_pipeline.ledger.job_model import Content, Outcome
-from salescience_pipeline.ledger.job_rules import SourceStatus
 from salescience_pipeline.settings import Settings
+from salescience_pipeline_tests.test_gateway.examples import SUBMISSION, WHOSE, finish_job, submit_example
 from salescience_pipeline_tests.test_gateway.serving import gateway
-
-_BODY = {
-    "companies": [{"ticker": "AAPL", "sec": True, "yahoo": True}],
-    "n_years": 2,
-    "form_type": "10-K",
-    "organization_id": "acme-corp",
-    "user_id": "user-123",
-}
-"""The source document's own example."""
-_ORG = {"organization_id": "acme-corp"}
 
 
 @pytest.fixture
@@ -53,76 +39,9 @@ def ledger(settings: Settings) -> Iterator[Ledger]:
         yield opened
 
 
-def _submit(client: httpx.Client, **more: object) -> str:
-    answer = client.post("/submit", json={**_BODY, **more})
-    assert answer.status_code == 202, answer.text
-    return str(answer.json()["job_ids"][0])
+# -- over HTTP ---------------------------------------------------------------------------------------------------------
 
 
-def _finish(settings: Settings, ledger: Ledger, job_id: str, content: bytes = b'{"ticker":"AAPL"}') -> None:
-    """Work the job off as runs would: every source gets the same content, kept among the results."""
-    digest = Results(settings.lake_dir).put(content)
-    organization = OrganizationId("acme-corp")
-    # A small job's chunks are given out one after the other, to one run.
-    while chunks := ledger.dispatch.pick(window=100):
-        for chunk in chunks:
-            claimed = ledger.dispatch.claim(chunk.run_key, "run")
-            assert claimed is not None
-            mine = [source for source in claimed[1].sources if source.provider == chunk.provider]
-            outcomes = [
-                Outcome(
-                    source.key, SourceStatus.SUCCESS, Content(digest, "json", len(content)), {"ticker": source.ticker}
-                )
-                if source.provider == "yahoo"
-                else Outcome(source.key, SourceStatus.SKIPPED, error="=cmd()")
-                for source in mine
-            ]
-            ledger.jobs.settle(organization, job_id, "run", outcomes)
-            ledger.dispatch.finish(chunk.run_key, "run")
-
-
-# -- planning -------------------------------------------------------------------------------------------------------
-@pytest.mark.parametrize(
-    ("ticker", "cik", "sec", "yahoo"),
-    list(itertools.product([None, "AAPL"], [None, "320193"], [None, True, False], [None, True, False])),
-)
-def test_000_03_sources_follow_from_identifiers_and_flags(
-    ticker: str | None, cik: str | None, sec: bool | None, yahoo: bool | None
-) -> None:
-    company = Company(Ticker(ticker) if ticker else None, Cik(cik) if cik else None, sec, yahoo)
-    flagged = sec is not None or yahoo is not None
-    refused = (
-        (not ticker and not cik) or (flagged and not sec and not yahoo) or (flagged and bool(yahoo) and not ticker)
-    )
-    if refused:
-        with pytest.raises(UnplannableCompany):
-            plan_sources(company)
-        return
-    expected = {name for name, flag in (("sec", sec), ("yahoo", yahoo)) if flag}
-    assert set(plan_sources(company)) == (expected if flagged else {"sec", "yahoo"} if ticker else {"sec"})
-
-
-def test_000_04_annual_reports_are_counted_and_others_wait_for_the_index() -> None:
-    apple = [Company(Ticker("AAPL"), None)]
-    assert [source.key for source in job_sources(apple, n_years=2, form="10-K")] == [
-        "AAPL:SEC:0", "AAPL:SEC:1", "AAPL:Yahoo",
-    ]  # fmt: skip
-    assert [source.key for source in job_sources(apple * 2, n_years=2, form="8-K")] == ["AAPL:SEC", "AAPL:Yahoo"]
-
-
-def test_000_03_a_name_means_one_company_or_is_told_apart() -> None:
-    listed = [
-        {"name": "Alpha Industries Inc.", "ticker": "ALP"},
-        {"name": "Alpha Beta Corp", "ticker": "AB"},
-        {"name": "GAMMA, INC", "ticker": "GAM"},
-    ]
-    assert [row["ticker"] for row in match_name("gamma", listed)] == ["GAM"]
-    assert [row["ticker"] for row in match_name("Alpha", listed)] == ["ALP", "AB"]
-    assert [row["ticker"] for row in match_name("alpha industries", listed)] == ["ALP"]
-    assert match_name("Inc.", listed) == []
-
-
-# -- over HTTP ----------------------------------------------------------------------------------------------------------
 def test_000_01_and_06_the_sources_examples_work_verbatim(client: httpx.Client) -> None:
     answer = client.post(
         "/submit",
@@ -135,7 +54,7 @@ def test_000_01_and_06_the_sources_examples_work_verbatim(client: httpx.Client) 
     (job_id,) = answer.json()["job_ids"]
     assert uuid.UUID(job_id).version == 4
     assert answer.headers["location"].startswith(f"/status/{job_id}")
-    status = client.get(f"/status/{job_id}", params=_ORG)
+    status = client.get(f"/status/{job_id}", params=WHOSE)
     assert status.json() == {
         "job_id": job_id,
         "status": "pending",
@@ -147,8 +66,8 @@ def test_000_01_and_06_the_sources_examples_work_verbatim(client: httpx.Client) 
 
 def test_000_02_one_submission_is_one_job_unless_it_is_split(client: httpx.Client) -> None:
     companies = [{"ticker": "AAPL"}, {"ticker": "MSFT"}]
-    assert len(client.post("/submit", json={**_BODY, "companies": companies}).json()["job_ids"]) == 1
-    split = client.post("/submit", params={"split": "company"}, json={**_BODY, "companies": companies})
+    assert len(client.post("/submit", json={**SUBMISSION, "companies": companies}).json()["job_ids"]) == 1
+    split = client.post("/submit", params={"split": "company"}, json={**SUBMISSION, "companies": companies})
     assert len(split.json()["job_ids"]) == 2
 
 
@@ -179,7 +98,7 @@ def test_000_02_one_submission_is_one_job_unless_it_is_split(client: httpx.Clien
 def test_000_05_and_threat_15_what_cannot_be_meant_is_refused_with_a_code(
     client: httpx.Client, change: dict[str, object], code: str
 ) -> None:
-    body = {**_BODY, **change}
+    body = {**SUBMISSION, **change}
     answer = client.post("/submit", content=json.dumps(body), headers={"Content-Type": "application/json"})
     assert answer.status_code == 422, answer.text
     assert answer.headers["content-type"] == "application/problem+json"
@@ -188,25 +107,25 @@ def test_000_05_and_threat_15_what_cannot_be_meant_is_refused_with_a_code(
 
 
 def test_000_03_nobody_of_that_name_is_known(client: httpx.Client) -> None:
-    answer = client.post("/submit", json={**_BODY, "companies": [{"name": "Nobody At All"}]})
+    answer = client.post("/submit", json={**SUBMISSION, "companies": [{"name": "Nobody At All"}]})
     assert (answer.status_code, answer.json()["code"]) == (404, "unknown_company")
 
 
 def test_000_03_a_cik_without_a_ticker_is_enough(client: httpx.Client) -> None:
     """A company that no exchange lists goes by its CIK; Yahoo, which knows tickers only, is not asked."""
-    job_id = _submit(client, companies=[{"cik": "320193"}], n_years=2)
-    sources = client.get(f"/status/{job_id}", params=_ORG).json()["sources"]
+    job_id = submit_example(client, companies=[{"cik": "320193"}], n_years=2)
+    sources = client.get(f"/status/{job_id}", params=WHOSE).json()["sources"]
     assert sources == {"0000320193:SEC:0": "pending", "0000320193:SEC:1": "pending"}
 
 
 @pytest.mark.parametrize("form", ["10-K", "10-Q", "8-K", "4", "10-K/A", "20-f"])
 def test_000_05_every_form_of_the_sources_is_known(client: httpx.Client, form: str) -> None:
-    _submit(client, form_type=form)
+    submit_example(client, form_type=form)
 
 
 def test_000_06_what_is_somebody_elses_does_not_exist(client: httpx.Client) -> None:
-    job_id = _submit(client)
-    unknown = client.get(f"/status/{uuid.uuid4()}", params=_ORG)
+    job_id = submit_example(client)
+    unknown = client.get(f"/status/{uuid.uuid4()}", params=WHOSE)
     other = client.get(f"/status/{job_id}", params={"organization_id": "other"})
     assert unknown.status_code == other.status_code == 404
 
@@ -227,21 +146,21 @@ def test_000_06_what_is_somebody_elses_does_not_exist(client: httpx.Client) -> N
 
 @pytest.mark.parametrize("job_id", ["x", "%2e%2e%2fetc", "' OR 1=1 --", "a%00b", "9" * 500, "%f0%9f%92%a9"])
 def test_threat_2_a_job_id_that_is_none_is_not_there(client: httpx.Client, job_id: str) -> None:
-    assert client.get(f"/status/{job_id}", params=_ORG).status_code == 404
+    assert client.get(f"/status/{job_id}", params=WHOSE).status_code == 404
 
 
 def test_000_08_and_09_results_come_in_the_envelope_when_the_job_is_over(
     client: httpx.Client, settings: Settings, ledger: Ledger
 ) -> None:
-    job_id = _submit(client)
-    early = client.get(f"/results/{job_id}", params=_ORG)
+    job_id = submit_example(client)
+    early = client.get(f"/results/{job_id}", params=WHOSE)
     assert early.status_code == 409
     assert (early.json()["status"], early.json()["code"]) == ("pending", "job_not_finished")
     assert int(early.headers["retry-after"]) >= 1
-    assert client.get(f"/results/{job_id}", params={**_ORG, "partial": "true"}).json()["results"] == {}
-    _finish(settings, ledger, job_id)
-    assert client.get(f"/status/{job_id}", params=_ORG).json()["status"] == "complete"
-    answer = client.get(f"/results/{job_id}", params=_ORG)
+    assert client.get(f"/results/{job_id}", params={**WHOSE, "partial": "true"}).json()["results"] == {}
+    finish_job(settings, ledger, job_id)
+    assert client.get(f"/status/{job_id}", params=WHOSE).json()["status"] == "complete"
+    answer = client.get(f"/results/{job_id}", params=WHOSE)
     assert answer.status_code == 200
     assert answer.json()["results"] == {
         "AAPL:Yahoo": {
@@ -250,11 +169,11 @@ def test_000_08_and_09_results_come_in_the_envelope_when_the_job_is_over(
     }  # fmt: skip
     assert set(answer.json()["errors"]) == {"AAPL:SEC:0", "AAPL:SEC:1"}
     tag = answer.headers["etag"]
-    again = client.get(f"/results/{job_id}", params=_ORG, headers={"If-None-Match": tag})
+    again = client.get(f"/results/{job_id}", params=WHOSE, headers={"If-None-Match": tag})
     assert (again.status_code, again.content) == (304, b"")
-    lean = client.get(f"/results/{job_id}", params={**_ORG, "fields": "metadata", "source": "yahoo"}).json()
+    lean = client.get(f"/results/{job_id}", params={**WHOSE, "fields": "metadata", "source": "yahoo"}).json()
     assert lean["results"]["AAPL:Yahoo"]["content"] is None
-    table = client.get(f"/results/{job_id}", params={**_ORG, "format": "csv"})
+    table = client.get(f"/results/{job_id}", params={**WHOSE, "format": "csv"})
     assert table.headers["content-type"].startswith("text/csv")
     # Threat 11: no cell starts a formula.
     assert "'=cmd()" in table.text
@@ -264,30 +183,30 @@ def test_000_08_and_09_results_come_in_the_envelope_when_the_job_is_over(
 def test_000_10_threat_10_one_content_has_an_etag_ranges_and_harmless_headers(
     client: httpx.Client, settings: Settings, ledger: Ledger
 ) -> None:
-    job_id, content = _submit(client), json.dumps({"text": "x" * 200_000}).encode()
-    _finish(settings, ledger, job_id, content)
+    job_id, content = submit_example(client), json.dumps({"text": "x" * 200_000}).encode()
+    finish_job(settings, ledger, job_id, content)
     path = f"/results/{job_id}/AAPL:Yahoo"
-    whole = client.get(path, params=_ORG)
+    whole = client.get(path, params=WHOSE)
     assert whole.content == content
     assert whole.headers["x-content-type-options"] == "nosniff"
     assert "sandbox" in whole.headers["content-security-policy"]
     for text, first, last in (("bytes=0-9", 0, 9), ("bytes=100000-", 100_000, None), ("bytes=-7", -7, None)):
-        part = client.get(path, params=_ORG, headers={"Range": text})
+        part = client.get(path, params=WHOSE, headers={"Range": text})
         assert part.status_code == 206
         assert part.content == content[first : None if last is None else last + 1]
-    assert client.get(path, params=_ORG, headers={"Range": "bytes=999999999-"}).status_code == 416
-    assert client.get(path, params=_ORG, headers={"Range": "lines=1-2"}).status_code == 200
-    assert client.get(path, params=_ORG, headers={"If-None-Match": whole.headers["etag"]}).status_code == 304
-    head = client.head(path, params=_ORG)
+    assert client.get(path, params=WHOSE, headers={"Range": "bytes=999999999-"}).status_code == 416
+    assert client.get(path, params=WHOSE, headers={"Range": "lines=1-2"}).status_code == 200
+    assert client.get(path, params=WHOSE, headers={"If-None-Match": whole.headers["etag"]}).status_code == 304
+    head = client.head(path, params=WHOSE)
     assert (head.status_code, head.headers["content-length"], head.content) == (200, str(len(content)), b"")
 
 
 def test_000_22_events_tell_everything_and_go_on_where_they_broke(
     client: httpx.Client, settings: Settings, ledger: Ledger
 ) -> None:
-    job_id = _submit(client)
-    _finish(settings, ledger, job_id)
-    text = client.get(f"/jobs/{job_id}/events", params=_ORG).text
+    job_id = submit_example(client)
+    finish_job(settings, ledger, job_id)
+    text = client.get(f"/jobs/{job_id}/events", params=WHOSE).text
     frames = [frame for frame in text.split("\n\n") if frame]
     told = [
         json.loads(line.removeprefix("data: ")) for frame in frames for line in frame.splitlines() if "data:" in line
@@ -296,65 +215,67 @@ def test_000_22_events_tell_everything_and_go_on_where_they_broke(
     assert jobs == ["pending", "processing", "complete"]
     number = re.search(r"id: (\d+)", frames[2])
     assert number is not None
-    rest = client.get(f"/jobs/{job_id}/events", params=_ORG, headers={"Last-Event-ID": number[1]}).text
+    rest = client.get(f"/jobs/{job_id}/events", params=WHOSE, headers={"Last-Event-ID": number[1]}).text
     assert [frame for frame in rest.split("\n\n") if frame] == frames[3:]
 
 
 def test_cancel_and_retry_over_http(client: httpx.Client) -> None:
-    job_id = _submit(client)
-    early = client.post(f"/jobs/{job_id}/retry", params=_ORG)
+    job_id = submit_example(client)
+    early = client.post(f"/jobs/{job_id}/retry", params=WHOSE)
     assert (early.status_code, early.json()["code"]) == (409, "nothing_to_retry")
-    assert client.delete(f"/jobs/{job_id}", params=_ORG).json()["status"] == "cancelled"
-    again = client.post(f"/jobs/{job_id}/cancel", params=_ORG)
+    assert client.delete(f"/jobs/{job_id}", params=WHOSE).json()["status"] == "cancelled"
+    again = client.post(f"/jobs/{job_id}/cancel", params=WHOSE)
     assert (again.status_code, again.json()["code"]) == (409, "job_is_over")
-    assert client.post(f"/jobs/{job_id}/retry", params=_ORG).json()["status"] == "pending"
+    assert client.post(f"/jobs/{job_id}/retry", params=WHOSE).json()["status"] == "pending"
 
 
 def test_jobs_are_listed_in_pages(client: httpx.Client) -> None:
-    made = [_submit(client) for _ in range(5)]
+    made = [submit_example(client) for _ in range(5)]
     seen: list[str] = []
     cursor: dict[str, str] = {}
     while True:
-        page = client.get("/jobs", params={**_ORG, "limit": "2", **cursor}).json()
+        page = client.get("/jobs", params={**WHOSE, "limit": "2", **cursor}).json()
         seen += [job["job_id"] for job in page["jobs"]]
         if page["next"] is None:
             break
         cursor = {"cursor": page["next"]}
     assert seen == made[::-1]
-    assert client.get("/jobs", params={**_ORG, "cursor": "bm9uc2Vuc2U="}).json()["code"] == "invalid_cursor"
+    assert client.get("/jobs", params={**WHOSE, "cursor": "bm9uc2Vuc2U="}).json()["code"] == "invalid_cursor"
 
 
 def test_threat_14_a_repeated_request_is_the_same_one(client: httpx.Client) -> None:
     key = {"Idempotency-Key": "order-7"}
-    first = client.post("/submit", json=_BODY, headers=key)
-    second = client.post("/submit", json=_BODY, headers=key)
+    first = client.post("/submit", json=SUBMISSION, headers=key)
+    second = client.post("/submit", json=SUBMISSION, headers=key)
     assert first.json() == second.json()
     assert (first.status_code, second.status_code) == (202, 202)
     assert "idempotent-replayed" not in first.headers
     assert second.headers["idempotent-replayed"] == "true"
-    other = client.post("/submit", json={**_BODY, "n_years": 1}, headers=key)
+    other = client.post("/submit", json={**SUBMISSION, "n_years": 1}, headers=key)
     assert (other.status_code, other.json()["code"]) == (422, "idempotency_key_reused")
 
 
-# -- who is asking ----------------------------------------------------------------------------------------------------
+# -- who is asking -----------------------------------------------------------------------------------------------------
+
+
 def test_000_15_the_organisation_comes_from_the_key_alone(settings: Settings, ledger: Ledger) -> None:
     keyed = settings.model_copy(update={"gateway_auth": "api_key"})
     acme, row = ledger.organizations.create_key(OrganizationId("acme-corp"), scopes=["jobs:read", "jobs:write"])
     other, _ = ledger.organizations.create_key(OrganizationId("other"), scopes=["admin"])
     with gateway(keyed) as client:
-        nobody = client.post("/submit", json=_BODY)
+        nobody = client.post("/submit", json=SUBMISSION)
         assert (nobody.status_code, nobody.json()["code"]) == (401, "key_missing")
         assert nobody.headers["www-authenticate"] == "Bearer"
 
         def bearer(key: str) -> dict[str, str]:
             return {"Authorization": f"Bearer {key}"}
 
-        assert client.post("/submit", json=_BODY, headers=bearer("ssk_wrong")).json()["code"] == "key_invalid"
-        assert client.post("/submit", json=_BODY, headers=bearer(other)).json()["code"] == "organization_mismatch"
-        job_id = client.post("/submit", json=_BODY, headers=bearer(acme)).json()["job_ids"][0]
+        assert client.post("/submit", json=SUBMISSION, headers=bearer("ssk_wrong")).json()["code"] == "key_invalid"
+        assert client.post("/submit", json=SUBMISSION, headers=bearer(other)).json()["code"] == "organization_mismatch"
+        job_id = client.post("/submit", json=SUBMISSION, headers=bearer(acme)).json()["job_ids"][0]
         assert client.get(f"/status/{job_id}", headers=bearer(acme)).status_code == 200
         assert client.get(f"/status/{job_id}", headers={"X-API-Key": acme}).status_code == 200
-        for params in ({}, _ORG):
+        for params in ({}, WHOSE):
             assert client.get(f"/status/{job_id}", params=params, headers=bearer(other)).status_code == 404
         lacking = client.get(f"/results/{job_id}", headers=bearer(acme))
         assert (lacking.status_code, lacking.json()["code"]) == (403, "scope_missing")
@@ -368,8 +289,8 @@ def test_003_35_a_key_without_content_gets_the_metadata(settings: Settings, ledg
         OrganizationId("acme-corp"), scopes=["jobs:read", "jobs:write", "results:read"]
     )
     with gateway(keyed, key) as client:
-        job_id = _submit(client)
-        _finish(settings, ledger, job_id)
+        job_id = submit_example(client)
+        finish_job(settings, ledger, job_id)
         assert client.get(f"/results/{job_id}").json()["results"]["AAPL:Yahoo"]["content"] is None
         assert client.get(f"/results/{job_id}/AAPL:Yahoo").json()["code"] == "scope_missing"
     actions = [entry["action"] for entry in ledger.audit.entries(OrganizationId("acme-corp"))]
@@ -377,9 +298,9 @@ def test_003_35_a_key_without_content_gets_the_metadata(settings: Settings, ledg
 
 
 def test_000_15_without_keys_only_this_machine_is_answered(client: httpx.Client) -> None:
-    rebound = client.get("/jobs", params=_ORG, headers={"Host": "evil.example:8100"})
+    rebound = client.get("/jobs", params=WHOSE, headers={"Host": "evil.example:8100"})
     assert (rebound.status_code, rebound.json()["code"]) == (403, "loopback_only")
-    form = client.post("/submit", content=json.dumps(_BODY), headers={"Content-Type": "text/plain"})
+    form = client.post("/submit", content=json.dumps(SUBMISSION), headers={"Content-Type": "text/plain"})
     assert form.status_code == 422
 
 
@@ -400,7 +321,7 @@ def test_threat_15_bodies_are_bounded_and_must_be_json(client: httpx.Client) -> 
 
 @pytest.mark.parametrize("sent", ["abcdefgh-1", "x", "a b c d e f g h", "ö" * 10, "a" * 65])
 def test_003_04_a_request_id_of_the_callers_comes_back_when_it_is_one(client: httpx.Client, sent: str) -> None:
-    answered = client.get("/jobs", params=_ORG, headers={"X-Request-ID": sent.encode()}).headers["x-request-id"]
+    answered = client.get("/jobs", params=WHOSE, headers={"X-Request-ID": sent.encode()}).headers["x-request-id"]
     assert (answered == sent) == (sent == "abcdefgh-1")
     assert re.fullmatch(r"[A-Za-z0-9_-]{8,64}", answered)
 
@@ -415,7 +336,7 @@ def test_001_25_pages_of_allowed_origins_only(client: httpx.Client) -> None:
 
 def test_000_17_two_gateways_on_one_database_are_one(settings: Settings) -> None:
     with gateway(settings) as first, gateway(settings) as second:
-        job_id = _submit(first)
-        assert second.get(f"/status/{job_id}", params=_ORG).json()["status"] == "pending"
-        assert second.delete(f"/jobs/{job_id}", params=_ORG).status_code == 200
-        assert first.get(f"/status/{job_id}", params=_ORG).json()["status"] == "cancelled"
+        job_id = submit_example(first)
+        assert second.get(f"/status/{job_id}", params=WHOSE).json()["status"] == "pending"
+        assert second.delete(f"/jobs/{job_id}", params=WHOSE).status_code == 200
+        assert first.get(f"/status/{job_id}", params=WHOSE).json()["status"] == "cancelled"

@@ -34,9 +34,8 @@ from salescience_pipeline.ledger.scoping import looking, writing
 from salescience_pipeline.ledger.service_models import PRIVATE_TABLES
 from salescience_pipeline.settings import Settings
 from salescience_pipeline_tests.test_gateway.conftest import ACME, OTHER
+from salescience_pipeline_tests.test_gateway.examples import SCENARIO, TASK
 from salescience_pipeline_tests.test_gateway.serving import served
-from salescience_pipeline_tests.test_gateway.test_ledger_tenancy import restricted  # noqa: F401 - a fixture
-from salescience_pipeline_tests.test_gateway.test_services import _SCENARIO, _TASK
 
 _SECRET = "only-for-acme-7f3a"
 _NAMED: tuple[list[tuple[str, str]], ...] = (
@@ -197,7 +196,7 @@ def _fill(client: httpx.Client, ledger: Ledger, settings: Settings) -> dict[str,
             missing = Outcome("AAPL:SEC:0", SourceStatus.FAILED, error=_SECRET)
             ledger.jobs.settle(ACME, job_id, "run", [outcome, missing])
             ledger.dispatch.finish(chunk.run_key, "run")
-    task = {**_TASK, "task_name": _SECRET, "payload": [{"revenue": _SCENARIO}]}
+    task = {**TASK, "task_name": _SECRET, "payload": [{"revenue": SCENARIO}]}
     task_id = client.post("/api/orchestrate", json=task).json()["task_id"]
     while client.get(f"/api/tasks/{task_id}").json()["status"] not in ("FAILED", "COMPLETED"):
         time.sleep(0.02)

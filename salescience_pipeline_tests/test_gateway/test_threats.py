@@ -35,8 +35,8 @@ from salescience_pipeline.identifiers import (
     Ticker,
 )
 from salescience_pipeline.settings import Settings
+from salescience_pipeline_tests.test_gateway.examples import SUBMISSION, WHOSE
 from salescience_pipeline_tests.test_gateway.serving import served
-from salescience_pipeline_tests.test_gateway.test_submit import _BODY, _ORG
 
 ROOT = Path(__file__).resolve().parents[2]
 _ROWS = {
@@ -91,19 +91,19 @@ def test_threat_2_any_string_is_refused_or_harmless(kind: type[str], text: str) 
 def test_threat_2_hostile_text_is_refused_in_every_field(client: httpx.Client, text: str) -> None:
     company = {"ticker": "AAPL", "sec": True}
     bodies = (
-        {**_BODY, "companies": [{"ticker": text}]},
-        {**_BODY, "companies": [{"cik": text}]},
-        {**_BODY, "companies": [company], "organization_id": text},
-        {**_BODY, "companies": [company], "form_type": text},
+        {**SUBMISSION, "companies": [{"ticker": text}]},
+        {**SUBMISSION, "companies": [{"cik": text}]},
+        {**SUBMISSION, "companies": [company], "organization_id": text},
+        {**SUBMISSION, "companies": [company], "form_type": text},
     )
     for body in bodies:
         if body["organization_id"] == "con" or body["companies"] == [{"ticker": "con"}]:
             continue  # a device's name on some systems; here a name like any other
         answer = client.post("/submit", json=body)
         assert (answer.status_code, answer.headers["content-type"]) == (422, "application/problem+json"), body
-    user = client.post("/submit", json={**_BODY, "user_id": text[:127]})
+    user = client.post("/submit", json={**SUBMISSION, "user_id": text[:127]})
     assert user.status_code == (422 if not text.isprintable() and "\N{RIGHT-TO-LEFT OVERRIDE}" not in text else 202)
-    assert client.get("/jobs", params=_ORG).status_code == 200
+    assert client.get("/jobs", params=WHOSE).status_code == 200
 
 
 # -- row 4 ------------------------------------------------------------------------------------------------------------------
@@ -151,10 +151,10 @@ def test_threat_4_no_header_makes_a_caller_somebody_else(tmp_path: Path) -> None
         served(create_app(Settings(home=tmp_path, gateway_auth="api_key"))) as url,
         httpx.Client(base_url=url) as client,
     ):
-        assert client.get("/jobs", headers=claims, params=_ORG).status_code == 401
+        assert client.get("/jobs", headers=claims, params=WHOSE).status_code == 401
     with served(create_app(Settings(home=tmp_path))) as url, httpx.Client(base_url=url) as client:
         for name in ("Host", "X-Forwarded-Host"):
-            answer = client.get("/jobs", headers={name: "evil.example"}, params=_ORG)
+            answer = client.get("/jobs", headers={name: "evil.example"}, params=WHOSE)
             assert answer.status_code == (403 if name == "Host" else 200)
 
 
@@ -190,7 +190,7 @@ def test_threat_8_a_coded_request_body_is_not_unpacked(client: httpx.Client, cod
     headers = {"Content-Encoding": coding, "Content-Type": "application/json"}
     refused = client.post("/submit", content=bomb, headers=headers)
     assert (refused.status_code, refused.json()["code"]) == (415, "coded_body")
-    plain = client.post("/submit", content=json.dumps(_BODY), headers={**headers, "Content-Encoding": "identity"})
+    plain = client.post("/submit", content=json.dumps(SUBMISSION), headers={**headers, "Content-Encoding": "identity"})
     assert plain.status_code == 202
 
 
@@ -283,10 +283,10 @@ def test_threat_15_a_request_head_without_end_is_refused(client: httpx.Client) -
 
 
 def test_threat_15_many_at_once_are_told_to_wait(client: httpx.Client) -> None:
-    many = {**_BODY, "companies": [{"ticker": f"T{at}"} for at in range(501)]}
+    many = {**SUBMISSION, "companies": [{"ticker": f"T{at}"} for at in range(501)]}
     assert client.post("/submit", json=many).status_code == 422
-    assert client.post("/submit", json={**_BODY, "n_years": 31}).status_code == 422
-    assert client.get("/jobs", params={**_ORG, "limit": 201}).status_code == 422
+    assert client.post("/submit", json={**SUBMISSION, "n_years": 31}).status_code == 422
+    assert client.get("/jobs", params={**WHOSE, "limit": 201}).status_code == 422
 
 
 # -- row 21 -----------------------------------------------------------------------------------------------------------------

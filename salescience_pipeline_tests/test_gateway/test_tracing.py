@@ -23,9 +23,9 @@ from salescience_pipeline.identifiers import RequestId
 from salescience_pipeline.ledger import Ledger
 from salescience_pipeline.settings import Settings
 from salescience_pipeline_tests.test_acquisition.runs import TIINGO_HISTORY, run, select
+from salescience_pipeline_tests.test_gateway.examples import SCENARIO, TASK, WHOSE, submit_example
+from salescience_pipeline_tests.test_gateway.scripted import Scripted
 from salescience_pipeline_tests.test_gateway.serving import gateway, served
-from salescience_pipeline_tests.test_gateway.test_services import _SCENARIO, _TASK, Scripted
-from salescience_pipeline_tests.test_gateway.test_submit import _ORG, _submit
 
 _ID = "follow-me-0001"
 
@@ -94,7 +94,7 @@ def test_003_04_lines_for_people_begin_with_the_request() -> None:
 
 def test_001_24_a_line_per_request_with_its_route_and_no_secret(lines: io.StringIO, tmp_path: Path) -> None:
     with gateway(Settings(home=tmp_path)) as client:
-        client.get("/status/secret-looking-path", params=_ORG, headers={"X-Request-ID": _ID})
+        client.get("/status/secret-looking-path", params=WHOSE, headers={"X-Request-ID": _ID})
         client.get("/no/such/thing?token=s3cret-canary")
     told = [json.loads(line) for line in lines.getvalue().splitlines()]
     access = [line for line in told if line["logger"] == "salescience.access"]
@@ -145,7 +145,7 @@ def test_003_04_the_callers_id_reaches_the_provider_and_the_archive(services: Se
 def test_003_04_the_callers_id_reaches_the_services_of_a_task(tmp_path: Path) -> None:
     service = Scripted()
     with served(service) as url, gateway(Settings(home=tmp_path, services={"revenue": url})) as client:
-        task = {**_TASK, "payload": [{"revenue": _SCENARIO}]}
+        task = {**TASK, "payload": [{"revenue": SCENARIO}]}
         answer = client.post("/api/orchestrate", json=task, headers={"X-Request-ID": _ID})
         path = f"/api/tasks/{answer.json()['task_id']}"
         while client.get(path).json()["status"] not in ("COMPLETED", "FAILED"):
@@ -160,7 +160,7 @@ def test_003_29_one_trace_from_the_caller_to_the_provider(
     traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
     with gateway(services.settings) as client:
         headers = {"X-Request-ID": _ID, "traceparent": traceparent, "Authorization": ""}
-        client.post("/submit?token=s3cret-canary", json={"companies": [{"ticker": "ALDRN"}], **_ORG}, headers=headers)
+        client.post("/submit?token=s3cret-canary", json={"companies": [{"ticker": "ALDRN"}], **WHOSE}, headers=headers)
     services.request_id = RequestId(_ID)
     with tracing.span("run tiingo", _ID):
         run(services, select(TIINGO_HISTORY, ["ALDRN"], n_years=1))
@@ -208,10 +208,10 @@ def test_003_29_tracing_that_is_off_imports_nothing(tmp_path: Path) -> None:
 def test_003_04_an_error_nobody_expected_carries_the_id(tmp_path: Path, lines: io.StringIO) -> None:
     settings = Settings(home=tmp_path)
     with gateway(settings) as client:
-        job_id = _submit(client)
+        job_id = submit_example(client)
         with Ledger.of(settings) as ledger, ledger.engine.begin() as connection:
             connection.exec_driver_sql("alter table job_sources rename to elsewhere")
-        answer = client.get(f"/status/{job_id}", params=_ORG, headers={"X-Request-ID": _ID})
+        answer = client.get(f"/status/{job_id}", params=WHOSE, headers={"X-Request-ID": _ID})
     assert (answer.status_code, answer.json()["code"], answer.json()["request_id"]) == (500, "internal", _ID)
     assert answer.headers["x-request-id"] == _ID
     assert "job_sources" not in answer.text

@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import random
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +21,7 @@ from salescience_pipeline.ledger.job_rules import SourceStatus
 from salescience_pipeline.ledger.webhook_rules import MAX_ATTEMPTS, signature, wait_after
 from salescience_pipeline.ledger.webhooks import DEAD, DELIVERED, LEASE, OLD_SECRET_LASTS, PENDING, Webhooks
 from salescience_pipeline.settings import Settings, SettingsError
-from salescience_pipeline_tests.clocks import Clock
+from salescience_pipeline_tests.clocks import Clock, until
 from salescience_pipeline_tests.test_gateway.conftest import ACME, OTHER, new_job, submit
 from salescience_pipeline_tests.test_gateway.receiver import Receiver, receiving
 from salescience_pipeline_tests.test_gateway.serving import gateway
@@ -173,13 +172,6 @@ def test_003_40_who_is_gone_hears_no_more(hooks: Webhooks) -> None:
 
 
 # -- over the wire --------------------------------------------------------------------------------------------------
-def _until(found: Callable[[], Any]) -> Any:
-    ends = time.monotonic() + 60
-    while time.monotonic() < ends:
-        if value := found():
-            return value
-        time.sleep(0.05)
-    raise AssertionError("it did not happen within a minute")
 
 
 def test_003_40_a_gateway_delivers_signed_messages_and_keeps_the_log(tmp_path: Path, receiver: Receiver) -> None:
@@ -196,14 +188,14 @@ def test_003_40_a_gateway_delivers_signed_messages_and_keeps_the_log(tmp_path: P
         job = client.post("/submit", json=body).json()["job_ids"][0]
         client.delete(f"/jobs/{job}", params=_ORG)
         # The first answer was a redirect, which is an error like any other; the second try comes by itself.
-        first, second = _until(lambda: len(receiver.came) == 2 and receiver.came)
+        first, second = until(lambda: len(receiver.came) == 2 and receiver.came)
         assert (first.path, first.payload["data"]["job_id"]) == ("/in?a=b", job)
         assert first.body == second.body
         assert first.headers["webhook-id"] == second.headers["webhook-id"]
         assert first.is_signed_with(hook["secret"])
         assert not first.is_signed_with("whsec_" + "A" * 44)
         path = f"/webhooks/{hook['webhook_id']}"
-        (row,) = _until(
+        (row,) = until(
             lambda: client.get(f"{path}/deliveries", params={**_ORG, "status": "delivered"}).json()["deliveries"]
         )
         log = client.get(f"/webhooks/deliveries/{row['delivery_id']}", params=_ORG).json()["log"]
@@ -212,10 +204,10 @@ def test_003_40_a_gateway_delivers_signed_messages_and_keeps_the_log(tmp_path: P
         shown = client.get(path, params=_ORG)
         assert hook["secret"] not in shown.text + client.get("/webhooks", params=_ORG).text
         assert client.post(f"/webhooks/deliveries/{row['delivery_id']}/redeliver", params=_ORG).status_code == 202
-        assert _until(lambda: len(receiver.came) == 3 and receiver.came)[2].headers["webhook-id"] == row["delivery_id"]
+        assert until(lambda: len(receiver.came) == 3 and receiver.came)[2].headers["webhook-id"] == row["delivery_id"]
         rotated = client.post(f"{path}/rotate", params=_ORG).json()["secret"]
         assert client.post(f"{path}/test", params=_ORG).status_code == 202
-        test = _until(lambda: len(receiver.came) == 4 and receiver.came)[3]
+        test = until(lambda: len(receiver.came) == 4 and receiver.came)[3]
         assert test.payload["type"] == "webhook.test"
         assert test.is_signed_with(rotated)
         assert test.is_signed_with(hook["secret"])
