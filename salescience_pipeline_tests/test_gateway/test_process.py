@@ -50,10 +50,10 @@ def test_000_20_and_002_20_the_documented_commands_serve(tmp_path: Path, command
 def test_threat_15_uvicorn_started_directly_bounds_the_head_of_a_request_as_documented(tmp_path: Path) -> None:
     """How long a head may take is told by the same class, whose clock is tested in ``test_threats``."""
     documented = "salescience_pipeline.gateway.connections:PatientProtocol"
-    assert documented in re.sub(r"\s+", " ", (_PROJECT / "docs" / "gateway.md").read_text("utf-8")).replace("` ", "`")
-    assert f"UVICORN_HTTP={documented}" in (_PROJECT / "deploy" / "Dockerfile").read_text("utf-8")
+    assert documented in re.sub(r"\s+", " ", (PROJECT / "docs" / "gateway.md").read_text("utf-8")).replace("` ", "`")
+    assert f"UVICORN_HTTP={documented}" in (PROJECT / "deploy" / "Dockerfile").read_text("utf-8")
     command = [sys.executable, "-m", "uvicorn", "salescience_pipeline.gateway:app", "--port", "0", "--http", documented]
-    with _running(command, tmp_path) as (_, url):
+    with running_gateway(environment(tmp_path), command) as (_, url):
         address = httpx.URL(url)
         with socket.create_connection((address.host, address.port or 0), timeout=30) as client:
             client.sendall(b"GET /health HTTP/1.1\r\nHost: a\r\nX-Long: " + b"x" * 70_000)
