@@ -19,6 +19,7 @@ from salescience_pipeline.documents.section_model import FURNITURE
 from salescience_pipeline.documents.sections import Section, find_sections
 
 _WORD = re.compile(r"\w+")
+_DECIMALS = re.compile(r"-?[0-9]{1,3}")
 _SAME = 0.5
 """Share of words that two paragraphs have in common when one is a new wording of the other."""
 _TITLE_SAME = 0.6
@@ -337,7 +338,5 @@ def _same_value(one: Fact, other: Fact) -> bool:
     """Whether two numbers are equal as far as the coarser of the two is printed."""
     if one.number is None or other.number is None:
         return False
-    steps = [
-        int(fact.decimals) for fact in (one, other) if fact.decimals is not None and fact.decimals.lstrip("-").isdigit()
-    ]
+    steps = [int(step) for step in (one.decimals, other.decimals) if step is not None and _DECIMALS.fullmatch(step)]
     return abs(one.number - other.number) <= (10 ** -min(steps) / 2 if steps else 0)

@@ -113,6 +113,9 @@ class _ContextReader:
         self.encoding = encoding
         self.texts: dict[bytes, str] = {}
         self.periods: dict[bytes, tuple[str, str, str | None, str | None]] = {}
+        self.scope: Scope | None = None
+        self.segments: dict[bytes, tuple[MappingProxyType[str, str | None], frozenset[str]]] = {}
+        """What the segments say in this scope."""
 
     def text(self, raw: bytes) -> str:
         known = self.texts.get(raw)
@@ -132,29 +135,30 @@ class _ContextReader:
     def read(self, identifier: str, body: bytes, scope: Scope) -> Context:
         """The context with this content.
 
-        Contexts of a filing differ in their segment and repeat the rest, so what stands around it is read once.
+        A filing repeats its segments with other dates and its dates with other segments, so each is read once.
         """
         opening = body.find(b"segment")
         begin = body.rfind(b"<", 0, opening) if opening >= 0 else -1
         closing = body.rfind(b"segment>") if begin >= 0 else -1
         if closing <= opening or b"scenario" in body:
             entity, scheme, start, end, dimensions, typed = self._parts(body, scope)
-        else:
-            rest = body[:begin] + body[closing:]
-            known = self.periods.get(rest)
-            if known is None:
-                known = self.periods[rest] = self._parts(rest, scope)[:4]
-            entity, scheme, start, end = known
-            dimensions, typed = self._parts(body[begin:closing], scope)[4:]
-        return Context(
-            identifier,
-            entity,
-            scheme,
-            start,
-            end,
-            MappingProxyType(dimensions),
-            frozenset(typed) if typed else _NONE_TYPED,
-        )
+            return Context(
+                identifier, entity, scheme, start, end, MappingProxyType(dimensions), frozenset(typed) or _NONE_TYPED
+            )
+        rest = body[:begin] + body[closing:]
+        around = self.periods.get(rest)
+        if around is None:
+            around = self.periods[rest] = self._parts(rest, scope)[:4]
+        if scope is not self.scope:
+            self.scope = scope
+            self.segments.clear()
+        segment = body[begin:closing]
+        inside = self.segments.get(segment)
+        if inside is None:
+            dimensions, typed = self._parts(segment, scope)[4:]
+            inside = MappingProxyType(dimensions), frozenset(typed) or _NONE_TYPED
+            self.segments[segment] = inside
+        return Context(identifier, *around, *inside)
 
     def _parts(
         self, body: bytes, scope: Scope

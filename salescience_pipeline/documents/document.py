@@ -14,6 +14,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 from salescience_pipeline.documents.blocks import build_blocks
+from salescience_pipeline.documents.collector import paused
 from salescience_pipeline.documents.errors import DocumentError
 from salescience_pipeline.documents.fact_model import FactSet
 from salescience_pipeline.documents.facts import read_facts
@@ -116,8 +117,9 @@ class Document:
         if self.submission is not None:
             return _joined([part.layout for part in self.parts])
         kind = self.source.kind
-        found = scan_text(self.source) if kind is Kind.TEXT else scan(self.source)
-        layout = build_blocks(found)
+        with paused():
+            found = scan_text(self.source) if kind is Kind.TEXT else scan(self.source)
+            layout = build_blocks(found)
         return _shifted(layout, self.base) if self.base else layout
 
     @property
@@ -136,7 +138,8 @@ class Document:
     @cached_property
     def facts(self) -> FactSet:
         """The XBRL facts of this document; of a submission those of its documents as one inline set."""
-        facts = read_facts([part.source for part in self.parts])
+        with paused():
+            facts = read_facts([part.source for part in self.parts])
         for fact in facts:
             base = self.parts[fact.document].base
             if base:
@@ -198,6 +201,7 @@ class Document:
 
 
 _NOWHERE = Place(None, None)
+_SCALE = re.compile(r"[0-9]{1,3}")
 _ANCHOR = re.compile(rb"""\s(?:id|name)\s*=\s*["']([^"'<>]+)["']""", re.IGNORECASE)
 
 
@@ -219,7 +223,7 @@ def _learn_from_facts(document: Document) -> None:
             if fact.scale and not unit.denominator:
                 scales[table.index][fact.scale] += 1
     for table in document.layout.tables:
-        printed = [text for text, _ in scales.get(table.index, Counter[str]()).most_common() if text.isdecimal()]
+        printed = [text for text, _ in scales.get(table.index, Counter[str]()).most_common() if _SCALE.fullmatch(text)]
         if printed:
             table.scale = 10 ** min(int(printed[0]), 15)
         if table.index in currencies:

@@ -179,52 +179,56 @@ class _Builder:
         return False
 
     def _inline_fact(self, element: Element, scope: Scope) -> Fact:
-        attributes = element.attributes
+        get = element.attributes.get
         texts = self.texts
-        concept, namespace = self._name(attributes.get(b"name", b""), scope)
-        raw_context = attributes.get(b"contextRef")
-        context = self.contexts.get(raw_context) or self.result.contexts.get(texts[raw_context])
+        raw_name = get(b"name", b"")
+        concept, namespace = self.names.get(raw_name) or self._name(raw_name, scope)
+        raw_context = get(b"contextRef")
+        context = self.contexts.get(raw_context)
         if context is None:
-            raise _Unusable("context", f"{concept} refers to a context that does not exist.")
-        self.contexts[raw_context] = context
+            context = self.result.contexts.get(texts[raw_context])
+            if context is None:
+                raise _Unusable("context", f"{concept} refers to a context that does not exist.")
+            self.contexts[raw_context] = context
         numeric = element.local != b"nonNumeric"
-        nil = self._is_nil(attributes, scope)
-        unit = None
+        nil = self._is_nil(element.attributes, scope)
+        unit = decimals = precision = lang = None
         if numeric:
-            unit = self.result.units.get(texts[attributes.get(b"unitRef")])
+            unit = self.result.units.get(texts[get(b"unitRef")])
             if unit is None:
                 raise _Unusable("unit", f"{concept} refers to a unit that does not exist.")
-        raw_format = attributes.get(b"format")
-        format_name, transform = self._format(raw_format, scope) if raw_format is not None and not nil else (None, None)
+            decimals, precision = texts[get(b"decimals")], texts[get(b"precision")]
+        else:
+            lang = texts[get(b"xml:lang")] or scope.lang
+        raw_format = get(b"format")
+        format_name = transform = None
+        if raw_format is not None and not nil:
+            format_name, transform = self.formats.get(raw_format) or self._format(raw_format, scope)
         ranges = self._ranges(element)
-        escaped = attributes.get(b"escape") in _TRUE
-        value: str | None
+        value: str | None = None
         if nil:
             value = ""
         elif element.local == b"fraction":
             value = self._fraction(element)
         elif numeric:
-            value = self._number(ranges, attributes, transform)
+            value = self._number(ranges, get(b"scale"), get(b"sign") == b"-", transform)
         elif transform is not None:
             value = self._transformed(ranges, transform)
-        else:
-            value = None
-        identifier = texts[attributes.get(b"id")]
-        references = self.footnotes.get(identifier, []) if identifier else []
-        lang = None if numeric else texts[attributes.get(b"xml:lang")] or scope.lang
+        identifier = texts[get(b"id")]
+        references = self.footnotes.get(identifier) if identifier else None
         return Fact(
             concept,
             namespace,
             context,
             unit,
-            texts[attributes.get(b"decimals")] if numeric else None,
-            texts[attributes.get(b"precision")] if numeric else None,
+            decimals,
+            precision,
             nil,
             lang,
-            format_name if raw_format is not None else None,
-            texts[attributes.get(b"scale")],
-            texts[attributes.get(b"sign")],
-            escaped,
+            format_name,
+            texts[get(b"scale")],
+            texts[get(b"sign")],
+            get(b"escape") in _TRUE,
             element.hidden,
             numeric,
             identifier,
@@ -233,7 +237,7 @@ class _Builder:
             element.end,
             ranges,
             element.document,
-            tuple(references),
+            tuple(references) if references else (),
             value,
             self.result,
         )
@@ -294,7 +298,8 @@ class _Builder:
     def _number(
         self,
         ranges: tuple[tuple[int, int, int], ...],
-        attributes: dict[bytes, bytes],
+        scale: bytes | None,
+        negative: bool,
         transform: Transform | None,
     ) -> str:
         """The decimal number that the content shows under format, scale and sign, written without an exponent."""
@@ -306,8 +311,6 @@ class _Builder:
                 text = transform(text)
             except TransformError as error:
                 raise _Unusable("value", str(error)) from error
-        scale = attributes.get(b"scale")
-        negative = attributes.get(b"sign") == b"-"
         if _PLAIN.fullmatch(text) is None:
             return self._unusual_number(text, scale, negative)
         if scale is not None and scale != b"0" and text != "0":
@@ -337,7 +340,8 @@ class _Builder:
             term = terms[local]
             raw_format = term.attributes.get(b"format")
             transform = self._format(raw_format, self.scope)[1] if raw_format is not None and self.scope else None
-            texts.append(self._number(tuple(term.pieces()), term.attributes, transform))
+            scale, sign = term.attributes.get(b"scale"), term.attributes.get(b"sign")
+            texts.append(self._number(tuple(term.pieces()), scale, sign == b"-", transform))
         return "/".join(texts)
 
     def _instance_fact(self, element: Element, scope: Scope) -> Fact:

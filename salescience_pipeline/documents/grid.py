@@ -21,9 +21,12 @@ _HEAD = 30
 _BREAK = b"\x00"
 _TAG = re.compile(rb"<[^<>]*>")
 _USUAL = re.compile(
-    rb"([^>]*+>)(?:<div[^>]*+>)?<span[^>]*+>([^<]*+)(?:<ix:[^>]*+>([^<]*+)</ix:[^>]*+>([^<]*+))?</span>(?:</div>)?</td"
+    rb"([^>]*+>)(?:<div[^>]*+>)?<span[^>]*+>([^<]*+)(?:<ix:[^>]*+>([^<]*+)</ix:[^>]*+>([^<]*+))?</span>"
+    rb"(?:<span[^>]*+>([^<]*+)</span>)?(?:</div>)?</td"
 )
-"""What nine cells of ten look like: one span of text, one fact in it or none."""
+"""What nine cells of ten look like: one span of text, one fact in it or none, perhaps a second span for a mark."""
+_SIMPLE = re.compile(rb"""(?: colspan="([1-9][0-9]?)")?(?: style="[^"&<>]*+")?>""")
+"""Attributes of a cell that say nothing but how many columns it covers and how it looks."""
 _BREAKING = re.compile(rb"<(?:br|/?div|/?p|/?li|/?h[1-6]|/?center|/?ul|/?ol|/?dt|/?dd|/?blockquote|hr)\b[^<>]*>")
 _LINK = re.compile(rb"""<a\s[^<>]*?href\s*=\s*["']#([^"'<>]*)["'][^<>]*>(.*?)</a""", re.DOTALL)
 
@@ -121,7 +124,8 @@ class SimpleTables:
         self._encoding = encoding
         self._max_cells = max_cells
         self._has_comments = has_comments
-        self._cells: dict[bytes, Tag] = {}
+        self._cells: dict[bytes, tuple[int, int, bool, bool]] = {}
+        """Attributes of a cell -> columns, rows, whether it is closed at once, whether it is hidden."""
         self._known: dict[bytes, tuple[str, int, int, int]] = {}
         self._texts: dict[bytes, str] = {}
         self._displays = False
@@ -179,32 +183,32 @@ class SimpleTables:
         """The cells that show something; None when a tag is not what it seems.
 
         Args:
-            pieces: the row cut at ``<td``; the first piece is what stands before the first cell.
+            pieces: the row cut at ``<td``; the first piece, what stands before the first cell, is taken out.
             position: offset of the first ``<td``.
             columns: state of the physical columns.
         """
         row: list[Cell] = []
-        known = self._known
+        known = self._known.get
+        read = self._read_piece
         column = columns.column
-        for index in range(1, len(pieces)):
-            piece = pieces[index]
-            start = position
-            position += len(piece) + 3
-            seen = known.get(piece)
+        spanned = columns.open_spans
+        del pieces[0]
+        for piece in pieces:
+            seen = known(piece) or read(piece)
             if seen is None:
-                seen = self._read_piece(piece)
-                if seen is None:
-                    return None
+                return None
             text, colspan, rowspan, end = seen
-            if columns.open_spans or rowspan > 1:
+            if spanned or rowspan > 1:
                 columns.column = column
                 place = columns.place(colspan, rowspan)
                 column = columns.column
+                spanned = columns.open_spans
             else:
                 place = column
                 column += colspan
             if text:
-                row.append(Cell(0, place, rowspan, colspan, text, False, start, start + 3 + end))
+                row.append(Cell(0, place, rowspan, colspan, text, False, position, position + 3 + end))
+            position += len(piece) + 3
         columns.column = column
         return row
 
@@ -215,39 +219,58 @@ class SimpleTables:
             piece: the bytes from behind ``<td`` up to the next cell.
         """
         usual = _USUAL.match(piece) if not self._displays or b"display" not in piece else None
-        split = usual.end(1) if usual is not None else piece.find(b">") + 1
-        attributes = piece[:split]
-        tag = self._cells.get(attributes)
-        if tag is None:
-            if attributes.count(b'"') & 1 or not split:
-                return None
-            tag = read_tag(b"td" + attributes, self._encoding)
-            if len(self._cells) < _REMEMBERED:
-                self._cells[attributes] = tag
-        text = ""
+        if usual is not None:
+            attributes, before, inside, after, second = usual.groups()
+        else:
+            attributes = piece[: piece.find(b">") + 1]
+        known = self._cells.get(attributes) or self._attributes(attributes)
+        if known is None:
+            return None
+        colspan, rowspan, self_closed, hidden = known
+        text: str | None = ""
         if usual is not None:
             end = usual.end() - 4
-            if "hidden" not in tag.changes:
-                before, inside, after = usual.group(2, 3, 4)
-                text = self._shown(before if inside is None else before + inside + after)
+            if not hidden:
+                content = before if inside is None else before + inside + after
+                if second is not None:
+                    content += second
+                text = self._texts.get(content) or self._shown(content)
         else:
             end = piece.rfind(b"</td")
             if end < 0:
                 end = len(piece)
             elif len(piece) - end > _HEAD and b"<th" in piece[end:]:
                 return None
-            if not tag.self_closed and "hidden" not in tag.changes:
-                content = piece[split:end]
-                if self._displays and b"display" in content and b"none" in content:
-                    return None
-                text = self._text(content)
-                if not text and b"<img" in content:
-                    return None
-        seen = (text, tag.colspan, tag.rowspan, end)
+            if not self_closed and not hidden and end > len(attributes):
+                text = self._unusual(piece[len(attributes) : end])
+        if text is None:
+            return None
+        seen = (text, colspan, rowspan, end)
         # Padding, currency signs and brackets repeat; sentences and numbers do not.
         if len(text) < 3 and len(piece) < _SHORT and len(self._known) < _REMEMBERED:
             self._known[piece] = seen
         return seen
+
+    def _attributes(self, attributes: bytes) -> tuple[int, int, bool, bool] | None:
+        """Columns, rows, whether the cell is closed at once, whether it is hidden; None for attributes cut in two."""
+        if attributes.count(b'"') & 1 or not attributes:
+            return None
+        simple = None if self._displays else _SIMPLE.fullmatch(attributes)
+        if simple is not None:
+            known = (int(simple[1] or 1), 1, False, False)
+        else:
+            tag = read_tag(b"td" + attributes, self._encoding)
+            known = (tag.colspan, tag.rowspan, tag.self_closed, "hidden" in tag.changes)
+        if len(self._cells) < _REMEMBERED:
+            self._cells[attributes] = known
+        return known
+
+    def _unusual(self, content: bytes) -> str | None:
+        """What the content of a cell shows; None when the general reader has to tell (something hidden, a picture)."""
+        if self._displays and b"display" in content and b"none" in content:
+            return None
+        text = self._text(content)
+        return text if text or b"<img" not in content else None
 
     def _text(self, content: bytes) -> str:
         """What a cell shows, on one line."""
@@ -266,7 +289,9 @@ class SimpleTables:
         """What content without tags shows."""
         known = self._texts.get(content)
         if known is None:
-            known = plain(content, self._encoding).replace("\n", " ")
+            known = plain(content, self._encoding)
+            if "\n" in known:
+                known = known.replace("\n", " ")
             if len(content) < 60 and len(self._texts) < _REMEMBERED:
                 self._texts[content] = known
         return known

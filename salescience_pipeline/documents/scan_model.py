@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from salescience_pipeline.documents.model import Cell
 from salescience_pipeline.documents.tags import PLAIN, Style
+from salescience_pipeline.documents.xmltext import unescaped
 
 LINE_BREAK = "\x00"
 """Stands for a line break in joined runs: no document holds it, and it is not white space."""
@@ -102,7 +102,7 @@ def plain(raw: bytes, encoding: str) -> str:
         raw = raw.replace(b"&#160;", b" ")
     text = raw.decode(encoding, "replace")
     if "&" in text:
-        text = html.unescape(text)
+        text = unescaped(text)
     if LINE_BREAK not in text:
         return " ".join(text.split())
     lines = [" ".join(line.split()) for line in text.split(LINE_BREAK)]

@@ -6,7 +6,6 @@ needed. What does not belong here: anything that knows what a tag means.
 
 from __future__ import annotations
 
-import html
 import re
 import time
 from collections.abc import Callable
@@ -22,6 +21,7 @@ from salescience_pipeline.documents.errors import (
     DocumentUnsupported,
     NotADocument,
 )
+from salescience_pipeline.documents.xmltext import unescaped
 
 
 class Kind(StrEnum):
@@ -195,7 +195,7 @@ def parse_attributes(raw: bytes, encoding: str) -> dict[str, str]:
     found: dict[str, str] = {}
     for name, double, single, bare in _ATTRIBUTE.findall(raw):
         value = (double or single or bare).decode(encoding, "replace")
-        found.setdefault(name.decode("ascii", "replace"), html.unescape(value) if "&" in value else value)
+        found.setdefault(name.decode("ascii", "replace"), unescaped(value))
     return found
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from enum import IntEnum
+from functools import lru_cache
 from typing import NamedTuple
 
 from salescience_pipeline.documents.source import parse_attributes
@@ -107,6 +108,8 @@ _DECLARATION = re.compile(r"([a-z\-]+)\s*:\s*([^;]+)")
 _SIZE = re.compile(r"([0-9.]+)\s*(pt|px|em|rem|%)?")
 _FONT_SIZES = {"1": 7.5, "2": 10.0, "3": 12.0, "4": 13.5, "5": 18.0, "6": 24.0, "7": 36.0}
 _HEADING_SIZES = {1: 24.0, 2: 18.0, 3: 14.0, 4: 12.0, 5: 10.0, 6: 8.0}
+_REMEMBERED_MAX = 100
+"""Characters of a declaration that is kept."""
 _MAX_COLSPAN = 1000
 _MAX_ROWSPAN = 10_000
 _BREAKS = ("always", "page", "left", "right")
@@ -195,43 +198,58 @@ def _span(text: str | None, most: int) -> int:
 
 def _font_size(text: str) -> float:
     """Points of the seven HTML font sizes, absolute or relative to 3."""
-    if text[:1] in "+-" and text[1:].isdigit():
+    if text[:1] in "+-" and text[1:].isdecimal() and len(text) < 4:
         text = str(min(7, max(1, 3 + int(text))))
     return _FONT_SIZES.get(text, 0.0)
 
 
 def _read_style(tag: Tag, style: str) -> None:
-    changes = tag.changes
-    for key, raw in _DECLARATION.findall(style):
-        value = raw.strip()
-        if key == "font-weight":
-            changes["bold"] = value in ("bold", "bolder", "600", "700", "800", "900")
-        elif key == "font-style":
-            changes["italic"] = value in ("italic", "oblique")
-        elif key in ("text-decoration", "text-decoration-line"):
-            changes["underlined"] = "underline" in value
-        elif key == "text-align":
-            changes["centered"] = value == "center"
-        elif key == "display" and value == "none":
-            changes["hidden"] = True
-        elif key == "font-size":
-            _read_size(changes, value)
-        elif key == "font":
-            changes["bold"] = "bold" in value or " 700" in f" {value}"
-            changes["italic"] = "italic" in value
-            _read_size(changes, value)
-        elif key in ("page-break-before", "break-before"):
-            tag.break_before = value in _BREAKS
-        elif key in ("page-break-after", "break-after"):
-            tag.break_after = value in _BREAKS
+    for declaration in style.split(";"):
+        # A picture written into a style is no declaration to remember.
+        read = _declared if len(declaration) < _REMEMBERED_MAX else _declared.__wrapped__
+        for name, value in read(declaration):
+            if name == "break_before":
+                tag.break_before = bool(value)
+            elif name == "break_after":
+                tag.break_after = bool(value)
+            else:
+                tag.changes[name] = value
 
 
-def _read_size(changes: dict[str, object], value: str) -> None:
+@lru_cache(maxsize=4096)
+def _declared(declaration: str) -> tuple[tuple[str, object], ...]:  # noqa: PLR0911 - one way out per property
+    """What one declaration of a style changes. Filings write few hundred different ones."""
+    match = _DECLARATION.search(declaration)
+    if match is None:
+        return ()
+    key, value = match[1], match[2].strip()
+    if key == "font-weight":
+        return (("bold", value in ("bold", "bolder", "600", "700", "800", "900")),)
+    if key == "font-style":
+        return (("italic", value in ("italic", "oblique")),)
+    if key in ("text-decoration", "text-decoration-line"):
+        return (("underlined", "underline" in value),)
+    if key == "text-align":
+        return (("centered", value == "center"),)
+    if key == "display" and value == "none":
+        return (("hidden", True),)
+    if key == "font-size":
+        return _size(value)
+    if key == "font":
+        return (("bold", "bold" in value or " 700" in f" {value}"), ("italic", "italic" in value), *_size(value))
+    if key in ("page-break-before", "break-before"):
+        return (("break_before", value in _BREAKS),)
+    if key in ("page-break-after", "break-after"):
+        return (("break_after", value in _BREAKS),)
+    return ()
+
+
+def _size(value: str) -> tuple[tuple[str, object], ...]:
+    """The font size that a value gives, in points; nothing for other units."""
     match = _SIZE.search(value)
     if match is None:
-        return
+        return ()
     number = float(match[1]) if match[1].count(".") < 2 and match[1] != "." else 0.0
     if match[2] == "pt":
-        changes["size"] = number
-    elif match[2] == "px":
-        changes["size"] = number * 0.75
+        return (("size", number),)
+    return (("size", number * 0.75),) if match[2] == "px" else ()

@@ -6,7 +6,6 @@ they stand, otherwise at least two lines below each other that are cut into colu
 
 from __future__ import annotations
 
-import html
 import re
 from dataclasses import dataclass
 
@@ -14,6 +13,7 @@ from salescience_pipeline.documents.model import Cell
 from salescience_pipeline.documents.scan_model import Paragraph, RawTable, Scan
 from salescience_pipeline.documents.source import Limits, Source
 from salescience_pipeline.documents.tags import PLAIN
+from salescience_pipeline.documents.xmltext import unescaped
 
 _LINE = re.compile(rb"[^\n]*\n?")
 _PAGE = re.compile(r"\s*(?:<PAGE>|\x0c)", re.IGNORECASE)
@@ -73,7 +73,7 @@ class TextReader:
                 break
             text = match[0].decode(self.encoding, "replace").rstrip().expandtabs(8)
             if self.markup:
-                text = html.unescape(_INLINE_TAG.sub("", text))
+                text = unescaped(_INLINE_TAG.sub("", text))
             self._line(_Line(text, self.base + match.start(), self.base + match.end()))
             if number % 20_000 == 0:
                 limits.check(deadline)

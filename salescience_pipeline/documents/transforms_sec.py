@@ -14,6 +14,7 @@ from salescience_pipeline.documents import geography
 from salescience_pipeline.documents.transform_errors import TransformError
 
 _XML_SPACE = " \t\r\n"
+_LONGEST = 2000
 _DASH = re.compile("[-\u058a\u05be\u2010-\u2015\ufe58\ufe63\uff0d]")
 
 
@@ -21,9 +22,11 @@ def _clean(text: str) -> str:
     """Trim XML white space, fold inner spaces.
 
     Raises:
-        TransformError: when a no-break space stands at either end.
+        TransformError: when a no-break space stands at either end, or it is longer than any number or name is.
     """
     text = text.strip(_XML_SPACE)
+    if len(text) > _LONGEST:
+        raise TransformError(f"{text[:60]!r} is too long for a number or a name.")
     if text[:1].isspace() or text[-1:].isspace():
         raise TransformError(f"{text[:60]!r} starts or ends with a space that is not XML white space.")
     return " ".join(text.split())

@@ -13,6 +13,7 @@ from salescience_pipeline.documents.document import Document
 from salescience_pipeline.documents.fact_model import Fact
 from salescience_pipeline.documents.model import Block, Cell, Table
 from salescience_pipeline.documents.sections import Section, find_sections
+from salescience_pipeline.documents.xmltext import unescaped
 
 _STYLE = """
 :root{--line:#d5d9e0;--ink:#1c2430;--soft:#5d6a7c;--fact:#fff3bf;--bg:#fff}
@@ -143,7 +144,7 @@ class _Page:
                 continue
             document, start, end = fact.ranges[0]
             source = self.document.facts.sources[document]
-            shown = _escape(" ".join(html.unescape(source.text(start, end)).split())) if end - start < _SHORT else ""
+            shown = _escape(" ".join(unescaped(source.text(start, end)).split())) if end - start < _SHORT else ""
             if shown and "&lt;" not in shown and f">{shown}<" not in text and shown in text:
                 text = text.replace(shown, f'<mark title="{_escape(_told(fact))}">{shown}</mark>', 1)
         named = f' <small title="text blocks that begin here">[{_escape(", ".join(blocks))}]</small>' if blocks else ""

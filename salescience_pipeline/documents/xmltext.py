@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import html
 import re
+from functools import lru_cache
 from html.entities import html5
 
 REST_OF_TAG = rb"""[^<>"']*+(?:"[^"<]*+"[^<>"']*+|'[^'<]*+'[^<>"']*+)*+"""
@@ -49,12 +50,29 @@ def _keep_cdata(match: re.Match[bytes]) -> bytes:
     return (match[1] or b"").replace(b"&", b"&amp;")
 
 
+_SHOWN_REFERENCE = re.compile(r"&(?:#[0-9]{1,10};?|#[xX][0-9a-fA-F]{1,8};?|[^\t\n\f <&#;]{1,32};?)")
+
+
+@lru_cache(maxsize=2000)
+def _shown_reference(text: str) -> str:
+    return html.unescape(text)
+
+
+def _shown(match: re.Match[str]) -> str:
+    return _shown_reference(match[0])
+
+
+def unescaped(text: str) -> str:
+    """Replace character references as a browser does; a number of more than ten digits names no character.
+
+    The few spellings that make up nearly all references in filings are looked up once.
+    """
+    return _SHOWN_REFERENCE.sub(_shown, text) if "&" in text else text
+
+
 def shown_text(raw: bytes, encoding: str) -> str:
     """The text of ``raw`` as a browser shows it: references resolved its way, white space folded."""
-    text = raw.decode(encoding, "replace")
-    if "&" in text:
-        text = html.unescape(text)
-    return " ".join(text.split())
+    return " ".join(unescaped(raw.decode(encoding, "replace")).split())
 
 
 class _Names(dict[bytes, bytes]):

@@ -94,6 +94,11 @@ def test_the_time_limit_is_held_by_the_clock_that_is_given() -> None:
         _ = parse(b"<html><body>" + b"<p>x</p>" * 100_000, limits=limits).blocks
 
 
+def _with_digits(markup: str) -> bytes:
+    """Markup with a number that Python refuses to read in every place of a ``~``."""
+    return markup.replace("~", "9" * 5_000).encode()
+
+
 @pytest.mark.parametrize(
     "data",
     [
@@ -108,6 +113,16 @@ def test_the_time_limit_is_held_by_the_clock_that_is_given() -> None:
         b"<html><body><table><tr>" + b'<td colspan="999999999" rowspan="99999999">1</td>' * 500,
         b"<html><body>" + b"<table><tr><td><table><tr><td>x</td></tr></table></td></tr></table>" * 1_000,
         b"<html><body><p>" + b"&" * 50_000,
+        _with_digits(
+            "<html><body><p title='&#~;'>&#~;<font size='+~'>x</font><img alt='&#x~;'><pre>&#~;\n\n &#x~;</pre>"
+        ),
+        inline_filing(
+            _with_digits(
+                "<table><tr><td>Debt</td><td><ix:nonFraction name='us-gaap:Debt' contextRef='i' unitRef='usd' decimals='~'"
+                " scale='~' format='ixt:fixed-zero'>-</ix:nonFraction></td></tr></table><ix:nonNumeric name='us-gaap:Term'"
+                " contextRef='d' format='ixt-sec:durday'>~</ix:nonNumeric>"
+            ).decode()
+        ),
         inline_filing("</ix:nonNumeric>" * 5_000),
         inline_filing("<xbrli:context id='z'>" * 5_000),
         inline_filing("".join(f'<span xmlns:p{n}="u{n}">' for n in range(3_000))),
@@ -121,6 +136,7 @@ def test_nonsense_gives_a_result_or_a_named_error(data: bytes) -> None:
         assert all(0 <= block.start <= block.end <= len(data) for block in document.blocks)
     with contextlib.suppress(DocumentCorrupt):
         assert len(document.places) == len(document.facts)
+        assert all(table.scale is None or table.scale <= 10**15 for table in document.tables)
 
 
 @pytest.mark.parametrize(
