@@ -186,20 +186,17 @@ class _Builder:
         raw_context = get(b"contextRef")
         context = self.contexts.get(raw_context)
         if context is None:
-            context = self.result.contexts.get(texts[raw_context])
-            if context is None:
+            if (context := self.result.contexts.get(texts[raw_context])) is None:
                 raise _Unusable("context", f"{concept} refers to a context that does not exist.")
             self.contexts[raw_context] = context
         numeric = element.local != b"nonNumeric"
         nil = self._is_nil(element.attributes, scope)
-        unit = decimals = precision = lang = None
+        unit = decimals = precision = None
         if numeric:
             unit = self.result.units.get(texts[get(b"unitRef")])
             if unit is None:
                 raise _Unusable("unit", f"{concept} refers to a unit that does not exist.")
             decimals, precision = texts[get(b"decimals")], texts[get(b"precision")]
-        else:
-            lang = texts[get(b"xml:lang")] or scope.lang
         raw_format = get(b"format")
         format_name = transform = None
         if raw_format is not None and not nil:
@@ -215,7 +212,6 @@ class _Builder:
         elif transform is not None:
             value = self._transformed(ranges, transform)
         identifier = texts[get(b"id")]
-        references = self.footnotes.get(identifier) if identifier else None
         return Fact(
             concept,
             namespace,
@@ -224,7 +220,7 @@ class _Builder:
             decimals,
             precision,
             nil,
-            lang,
+            None if numeric else texts[get(b"xml:lang")] or scope.lang,
             format_name,
             texts[get(b"scale")],
             texts[get(b"sign")],
@@ -237,7 +233,7 @@ class _Builder:
             element.end,
             ranges,
             element.document,
-            tuple(references) if references else (),
+            tuple(self.footnotes.get(identifier, ())) if identifier else (),
             value,
             self.result,
         )
@@ -380,7 +376,7 @@ class _Builder:
             element.end,
             ranges,
             element.document,
-            tuple(self.footnotes.get(identifier, []) if identifier else []),
+            tuple(self.footnotes.get(identifier, ())) if identifier else (),
             "" if nil else self._content(ranges).strip(_XML_SPACE) if numeric else None,
             self.result,
         )
