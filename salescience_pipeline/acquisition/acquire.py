@@ -237,7 +237,7 @@ class _Acquisition:
 
     def _gather(self) -> None:
         """Every archived answer of the plan's addresses, and of two rows with one key the newer: nothing is sent."""
-        gathered = gather(self.services, self.dataset, self.tidy, self.context, self.plan)
+        gathered = gather(self.services, self.dataset, self.recipe, self.tidy, self.context, self.plan)
         self.result.planned = self.result.from_archive = gathered.answers
         self.result.left_out += gathered.left_out
         mode = WriteMode.INSERT_ONLY if self.dataset.insert_only else WriteMode.UPSERT
@@ -256,6 +256,7 @@ class _Acquisition:
     def _follow_ups(self, answer: Answer) -> tuple[PlannedRequest, ...]:
         following = self.recipe.follow_ups(answer, self.selection, self.known)
         self._expect(following)
+        self.result.called_for += len(following)
         return following
 
     def _fallbacks(self, failed: Failed) -> tuple[PlannedRequest, ...]:
@@ -265,6 +266,8 @@ class _Acquisition:
         others = self.recipe.fallbacks(failed.request, failed.error, self.selection, self.known)
         if others:
             self._expect(others)
+            # Who had known would have asked them at once.
+            self.result.called_for += len(others) - 1
             self.result.ended += 1
             self._arrived(failed.request)
         return others

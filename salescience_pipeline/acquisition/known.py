@@ -43,6 +43,9 @@ def read_known(services: Services, dataset: Dataset, selection: Selection) -> Kn
         filings=filings,
         documents=documents,
         reports=_reports(services, selection) if _needs(dataset, "core_finnhub__earnings_calendar") else {},
+        reports_by_day=_reports_by_day(services)
+        if "core_finnhub__earnings_calendar" in dataset.outputs.values()
+        else {},
         series=_series(services, dataset, selection) if dataset.cut is Cut.DATE and dataset.slice_by else {},
         allowance=services.allowance(dataset.provider),
     )
@@ -72,6 +75,15 @@ def _reports(services: Services, selection: Selection) -> dict[Ticker, dt.date]:
         if day < today:
             reports[ticker] = max(day, reports.get(ticker, day))
     return reports
+
+
+def _reports_by_day(services: Services) -> dict[dt.date, int]:
+    """How many reports the newest reading names for each day."""
+    since = services.today() - _REPORTS_BACK
+    where = Where(date_column="as_of_date", first=since)
+    rows = services.tables.read("core_finnhub__earnings_calendar", where, columns=["report_date", "as_of_date"])
+    counted = rows.group_by(["report_date", "as_of_date"]).aggregate([([], "count_all")]).sort_by("as_of_date")
+    return {row["report_date"]: row["count_all"] for row in counted.to_pylist()}
 
 
 def _needs(dataset: Dataset, *tables: str) -> bool:

@@ -85,6 +85,8 @@ class Acquired:
     tables: dict[str, TableTotals] = field(default_factory=dict)
     planned: int = 0
     """Requests of the first wave and of the follow-ups that answers called for."""
+    called_for: int = 0
+    """Requests beyond the first wave that answers proved to be needed: pages, whole series after a corporate action."""
     sent: int = 0
     """Requests that reached the provider, retries included."""
     ended: int = 0
@@ -106,6 +108,11 @@ class Acquired:
     def counts(self) -> Mapping[str, int]:
         """Subjects by status."""
         return Counter(state.status for state in self.states)
+
+    @property
+    def minimum(self) -> int:
+        """The provable minimum, now that it is known which answers call for more."""
+        return self.plan.minimum + self.called_for
 
     @property
     def retries(self) -> int:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from types import TracebackType
 from typing import Literal, Self
+from zoneinfo import ZoneInfo
 
 import pyarrow.compute as pc
 
@@ -138,6 +139,18 @@ class Services:
         use = store.share_use(provider, day - REMEMBERED_SECONDS, day)
         share = share_of(state, rule, now, self.on_behalf_of, use)
         return everybody if share is None else min(everybody, share.available)
+
+    def rate(self, provider: str) -> float:
+        """Requests a second that we allow ourselves at ``provider``, over all processes."""
+        return gate_rules(self.settings)[provider].rate
+
+    def used_today(self, provider: str) -> int:
+        """Requests to ``provider`` since its day began, retries included."""
+        zone = ZoneInfo(PROVIDERS[provider].timezone)
+        # The clock of the gate and of the audit, which a frozen day does not stop.
+        seconds = self._gate_clock() if self._gate_clock is not None else self.ledger.gate_store.now()
+        today = dt.datetime.fromtimestamp(seconds, zone).date()
+        return self.archive.audit.sent_since(provider, dt.datetime.combine(today, dt.time(), zone))
 
     @property
     def _gate_clock(self) -> Callable[[], float] | None:

@@ -141,7 +141,7 @@ def _overall(ready: Ready, rows: int) -> tuple[Status, str | None]:
 def _dated_states(dataset: Dataset, selection: Selection, ready: Ready, spared: frozenset[str]) -> list[State]:
     """One state per day and subject that the answers settle."""
     request = ready.requests[0]
-    rows = _rows_by_day(dataset, ready)
+    rows = rows_by_day(dataset, ready.tidied.tables)
     classes = {answer.answer_class for answer in ready.answers}
     bulk = request.subject.key == WHOLE and is_per_ticker(dataset)
     states = []
@@ -157,9 +157,8 @@ def _dated_states(dataset: Dataset, selection: Selection, ready: Ready, spared: 
     return states
 
 
-def _counted(dataset: Dataset, ready: Ready) -> Mapping[str, pa.Table]:
+def _counted(dataset: Dataset, tables: Mapping[str, pa.Table]) -> Mapping[str, pa.Table]:
     """The tables whose rows make a day complete: of several the first one that has what completeness is told by."""
-    tables = ready.tidied.tables
     if dataset.dated_by is None:
         return tables
     needed = {dataset.dated_by, *(("ticker",) if is_per_ticker(dataset) else ())}
@@ -167,9 +166,10 @@ def _counted(dataset: Dataset, ready: Ready) -> Mapping[str, pa.Table]:
     return {name: tables[name]} if name in tables else {}
 
 
-def _rows_by_day(dataset: Dataset, ready: Ready) -> Counter[tuple[str, dt.date]]:
+def rows_by_day(dataset: Dataset, tables: Mapping[str, pa.Table]) -> Counter[tuple[str, dt.date]]:
+    """Rows by subject and day of a date-cut dataset; the subject is ``*`` where a day is told about as a whole."""
     counts: Counter[tuple[str, dt.date]] = Counter()
-    for table in _counted(dataset, ready).values():
+    for table in _counted(dataset, tables).values():
         fallback = "trade_date" if "trade_date" in table.column_names else "filing_date"
         days = table[dataset.dated_by or fallback].to_pylist()
         keys = table["ticker"].to_pylist() if is_per_ticker(dataset) else [WHOLE] * len(days)

@@ -68,6 +68,8 @@ class Dataset:
     """Whether it belongs to the history of a company that is newly followed; not what is asked for in rotation."""
     continues_stored: bool = False
     """Whether new rows continue those in the lake: the tidy function then needs them in ``TidyContext.stored``."""
+    grows: bool = False
+    """Whether its rows add up over many answers (windows, polls, readings of a day), so that a replay reads all of them."""
     owner: str = "team:data-platform"
     kinds: frozenset[str] = field(default_factory=lambda: frozenset({"delta", "python"}))
     code_version: str = "1"

@@ -174,6 +174,7 @@ _ROWS: tuple[Dataset, ...] = (
         tidy="companies.yahoo_profile",
         minimum_rule="1 per ticker",
         refresh_after=24 * 7 * HOUR,
+        grows=True,
     ),
     *MARKET_DATASETS,
 )

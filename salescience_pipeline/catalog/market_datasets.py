@@ -31,6 +31,7 @@ MARKET_DATASETS: tuple[Dataset, ...] = (
         dated_by="trade_date",
         per_ticker=True,
         is_snapshot=True,
+        grows=True,
     ),
     Dataset(
         name=TableName("core_finnhub__news_articles"),
@@ -48,6 +49,7 @@ MARKET_DATASETS: tuple[Dataset, ...] = (
         late_for=20 * HOUR,
         dated_by="published_date_et",
         per_ticker=True,
+        grows=True,
     ),
     Dataset(
         name=TableName("core_finnhub__earnings_calendar"),
@@ -65,6 +67,7 @@ MARKET_DATASETS: tuple[Dataset, ...] = (
         late_for=5 * HOUR,
         scope=Scope.NONE,
         dated_by="report_date",
+        grows=True,
     ),
     Dataset(
         name=TableName("core_finnhub__fundamental_metrics"),
@@ -81,6 +84,7 @@ MARKET_DATASETS: tuple[Dataset, ...] = (
         # The weekly sweep forces; this catches up when it was missed.
         refresh_after=24 * 8 * HOUR,
         needs=(TableName("core_finnhub__earnings_calendar"),),
+        grows=True,
     ),
     Dataset(
         name=TableName("core_finnhub__earnings_surprises"),
@@ -96,6 +100,7 @@ MARKET_DATASETS: tuple[Dataset, ...] = (
         minimum_rule="1 per ticker that reported or is older than 8 days",
         refresh_after=24 * 8 * HOUR,
         needs=(TableName("core_finnhub__earnings_calendar"),),
+        grows=True,
     ),
     Dataset(
         name=TableName("core_finnhub__company_profiles"),
@@ -109,6 +114,7 @@ MARKET_DATASETS: tuple[Dataset, ...] = (
         tidy="profiles.finnhub_profile",
         minimum_rule="1 per ticker",
         refresh_after=24 * 8 * HOUR,
+        grows=True,
     ),
     Dataset(
         name=TableName("core_polygon__news_articles"),
@@ -129,6 +135,7 @@ MARKET_DATASETS: tuple[Dataset, ...] = (
         late_for=20 * HOUR,
         scope=Scope.NONE,
         dated_by="published_date_et",
+        grows=True,
     ),
     Dataset(
         name=TableName("core_alphavantage__technical_indicators"),
@@ -159,5 +166,6 @@ MARKET_DATASETS: tuple[Dataset, ...] = (
         minimum_rule="1 per ticker, within the day's allowance",
         refresh_after=20 * HOUR,
         in_history=False,
+        grows=True,
     ),
 )

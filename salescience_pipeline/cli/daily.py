@@ -21,7 +21,7 @@ from salescience_pipeline.cli.console import (
     show_note,
     show_rows,
 )
-from salescience_pipeline.identifiers import Ticker, parse_tickers
+from salescience_pipeline.identifiers import parse_tickers
 from salescience_pipeline.settings import SettingsError
 
 Datasets = Annotated[list[str] | None, typer.Argument(help="Datasets; all by default.", metavar="[DATASET]...")]
@@ -74,11 +74,10 @@ def plan(
         raise SettingsError("--active and --freq belong to --watchlist.")
     from salescience_pipeline.acquisition.acquire import dataset_named  # noqa: PLC0415
     from salescience_pipeline.acquisition.acquire import plan as make_plan  # noqa: PLC0415
-    from salescience_pipeline.acquisition.backfill import days_between  # noqa: PLC0415
+    from salescience_pipeline.acquisition.backfill import backfill_selection  # noqa: PLC0415
     from salescience_pipeline.acquisition.services import Services  # noqa: PLC0415
     from salescience_pipeline.catalog.jobs import job_named  # noqa: PLC0415
     from salescience_pipeline.clients.gate import gate_rules  # noqa: PLC0415
-    from salescience_pipeline.clients.plan import Selection  # noqa: PLC0415
 
     settings = settings_for(live=live, corpus=corpus, home=home)
     planned_job = job_named(job) if job else None
@@ -90,13 +89,19 @@ def plan(
     with Services.open(settings) as services:
         rates = {provider: rule.rate for provider, rule in gate_rules(settings).items()}
         for dataset in chosen:
-            names: tuple[Ticker, ...] = ()
-            if dataset.scope is not Scope.NONE:
-                names = (
-                    wanted if wanted is not None else services.scope_tickers(scope_of.get(dataset.name, dataset.scope))
-                )
-            days = days_between(services, dataset, first, last) if dataset.cut is Cut.DATE else ()
-            made, known = make_plan(services, Selection(dataset.name, names, days, n_years=n_years, force=force))
+            # A history always reaches up to now; only who names one alone is told so.
+            until = last if dataset.cut is Cut.DATE or len(chosen) == 1 else None
+            selection = backfill_selection(
+                services,
+                dataset.name,
+                tickers=() if dataset.scope is Scope.NONE else wanted or (),
+                first=first,
+                last=until,
+                scope=scope_of.get(dataset.name),
+                force=force,
+                n_years=n_years,
+            )
+            made, known = make_plan(services, selection)
             seconds = made.seconds(rates.get(dataset.provider))
             found.append(
                 {
@@ -107,6 +112,7 @@ def plan(
                     "expected_follow_ups": made.expected_follow_ups,
                     "seconds": round(seconds, 1),
                     "quota_left": known.allowance,
+                    "used_today": services.used_today(dataset.provider),
                     "current": len(made.fresh),
                     "refused": [{"subject": refusal.key, "reason": refusal.reason} for refusal in made.refused],
                     "why": made.why,
@@ -117,12 +123,12 @@ def plan(
         return
     rows = [
         (one["dataset"], one["provider"], one["requests"], one["minimum"], one["expected_follow_ups"], one["seconds"],
-         one["quota_left"], one["current"], len(one["refused"]), one["why"])
+         one["quota_left"], one["used_today"], one["current"], len(one["refused"]), one["why"])
         for one in found
     ]  # fmt: skip
-    columns = ("dataset", "provider", "requests", "minimum", "to follow", "seconds", "quota left", "current", "refused",
-               "why")  # fmt: skip
-    show_rows("What a run would request", columns, rows, numbers=columns[2:9])
+    columns = ("dataset", "provider", "requests", "minimum", "to follow", "seconds", "quota left", "used today",
+               "current", "refused", "why")  # fmt: skip
+    show_rows("What a run would request", columns, rows, numbers=columns[2:10])
     for refusal in [refusal for one in found for refusal in one["refused"]][:10]:
         err.print(f"[yellow]{refusal['subject']}[/yellow]: {refusal['reason']}")
     show_note(settings)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,6 +24,8 @@ CUT_AT = {"company_news": 200, "earnings_calendar": 1_500}
 """Rows from which on a list may have been cut: its cap is not documented (reference/providers.md, section 15)."""
 NEWS_OVERLAP = dt.timedelta(days=2)
 """How far before the days asked for a range of news begins: late articles, and days that Finnhub counts in UTC."""
+_CALENDAR_ROOM = 1_200
+"""Reports that are planned into one list: what is announced between two readings still fits below the cap."""
 CALENDAR_BACK, CALENDAR_AHEAD = dt.timedelta(days=7), dt.timedelta(days=45)
 """Span of a reading of the calendar around the days asked for: results that came late, and the dates of the quarter."""
 _LONGEST_NEWS = dt.timedelta(days=365)
@@ -291,13 +293,13 @@ def _day(value: Any) -> dt.date | None:
 
 @dataclass(frozen=True, slots=True)
 class EarningsCalendar(OneWave):
-    """One list for the whole market, around all days that are asked for."""
+    """One list for the whole market, around all days that are asked for; several where it would be longer than its cap."""
 
     def plan(self, selection: Selection, known: Known) -> RequestPlan:
-        """One request from the oldest open day to the newest, or none."""
+        """One request from the oldest open day to the newest, as many more as the last reading's length calls for, or none."""
         days = sorted(set(selection.dates))
         open_days = [day for day in days if not is_day_current("*", day, selection, known)]
-        requests = (earnings_calendar(open_days[0], open_days[-1]),) if open_days else ()
+        requests = tuple(_windows(open_days[0], open_days[-1], known.reports_by_day)) if open_days else ()
         return RequestPlan(
             selection.dataset,
             "finnhub",
@@ -314,6 +316,21 @@ class EarningsCalendar(OneWave):
         if older is None or request.first_date is None or request.last_date is None:
             return ()
         return (earnings_calendar(request.first_date, request.last_date, begin=older[0], end=older[1]),)
+
+
+def _windows(first: dt.date, last: dt.date, reports: Mapping[dt.date, int]) -> Iterator[PlannedRequest]:
+    """The calendar around the days from ``first`` to ``last`` in the fewest lists that can be whole.
+
+    Days are taken one after the other until a list is full, which no other cut betters; the days of a list are neighbours.
+    """
+    begin, end = first - CALENDAR_BACK, last + CALENDAR_AHEAD
+    held = 0
+    for day in [begin + dt.timedelta(days=offset) for offset in range((end - begin).days + 1)]:
+        if held and held + reports.get(day, 0) > _CALENDAR_ROOM:
+            yield earnings_calendar(first, last, begin=begin, end=day - dt.timedelta(days=1))
+            begin, held = day, 0
+        held += reports.get(day, 0)
+    yield earnings_calendar(first, last, begin=begin, end=end)
 
 
 @dataclass(frozen=True, slots=True)

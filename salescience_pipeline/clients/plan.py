@@ -87,6 +87,8 @@ class Known:
     """Day of each ticker's newest earnings report before today, from the stored calendar."""
     series: Mapping[Ticker, Series] = field(default_factory=dict)
     """The stored daily prices of each selected ticker, for datasets that bring such."""
+    reports_by_day: Mapping[dt.date, int] = field(default_factory=dict)
+    """Reports that the newest reading of the stored earnings calendar names for each day, for planning the next one."""
     allowance: int | None = None
     """Requests that the provider's quotas still allow in their running windows; None: as many as we like."""
 

@@ -262,6 +262,11 @@ class Audit:
         )
         return Newest(*rows[0]) if rows else None
 
+    def sent_since(self, provider: str, moment: dt.datetime) -> int:
+        """Attempts at ``provider`` that were started at ``moment`` (aware) or later."""
+        values = (provider, stamp(moment))
+        return int(self._select("select count(*) from answers where provider = ? and started_at >= ?", values)[0][0])
+
     def all_at(self, address: str) -> list[Newest]:
         """Every complete answer of ``address`` with whatever parameters whose body is sound, the oldest first."""
         # "?" begins the parameters, and "@" is the character behind it.

@@ -56,7 +56,7 @@ def _plan_result(key: str, acquired: Acquired) -> dg.AssetCheckResult:
         key, PLAN,
         passed=ended <= acquired.planned and len(acquired.plan.requests) <= max(acquired.plan.minimum, 0),
         severity=dg.AssetCheckSeverity.WARN,
-        planned=acquired.planned, minimum=acquired.plan.minimum, sent=acquired.sent, retries=acquired.retries,
+        planned=acquired.planned, minimum=acquired.minimum, sent=acquired.sent, retries=acquired.retries,
         from_archive=acquired.from_archive, plan=acquired.plan.why,
     )  # fmt: skip
 

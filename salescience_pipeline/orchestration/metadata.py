@@ -68,8 +68,10 @@ def run_metadata(services: Services, acquired: Acquired, table: Table) -> dict[s
         "dagster/row_count": services.tables.row_count(table.name),
         "rows_written": totals.rows if totals else 0,
         "requests_planned": acquired.planned,
-        "requests_minimum": acquired.plan.minimum,
+        "requests_minimum": acquired.minimum,
         "requests_sent": acquired.sent,
+        "quota_left": _quota_left(services, acquired),
+        "seconds_at_the_limit": round(max(acquired.planned - 1, 0) / services.rate(acquired.dataset.provider), 1),
         "answered_from_archive": acquired.from_archive,
         "unchanged_at_provider": acquired.unchanged,
         "bytes_received": acquired.bytes,
@@ -91,6 +93,11 @@ def run_metadata(services: Services, acquired: Acquired, table: Table) -> dict[s
         if chart is not None:
             metadata["chart"] = dg.MetadataValue.md(chart)
     return metadata
+
+
+def _quota_left(services: Services, acquired: Acquired) -> int | str:
+    left = services.allowance(acquired.dataset.provider)
+    return "no quota" if left is None else left
 
 
 def _stored_sample(services: Services, acquired: Acquired, table: Table) -> pa.Table:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import shutil
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -11,12 +12,13 @@ import pytest
 from salescience_pipeline.acquisition.replay import span_of
 from salescience_pipeline.acquisition.sandbox_process import Sandbox
 from salescience_pipeline.acquisition.services import Services
-from salescience_pipeline.catalog.datasets import DATASETS
+from salescience_pipeline.catalog.datasets import DATASETS, Cut
 from salescience_pipeline.clients.tiingo import eod_bulk, eod_range
 from salescience_pipeline.clients.yahoo import chart
 from salescience_pipeline.identifiers import Ticker
 from salescience_pipeline.settings import Settings
 from salescience_pipeline_tests.test_acquisition.runs import (
+    MONDAY,
     NEWEST,
     PLAIN,
     TIINGO,
@@ -91,6 +93,57 @@ def test_days_that_came_by_every_way_come_back(services: Services, overrides: di
         assert newest == statuses(live)
     own = [row for row in after if row["ticker"] == ONE]
     assert [round(row["close"] / row["adj_close"], 6) for row in own] == [2.0, 2.0, 2.0, 2.0, 1.0]
+
+
+GROWING = [name for name, row in DATASETS.items() if row.grows]
+
+
+def _days(name: str) -> tuple[dt.date, ...]:
+    if DATASETS[name].cut is not Cut.DATE:
+        return ()
+    return (MONDAY,) if DATASETS[name].is_snapshot else (*WEEK[-1:], NEWEST + dt.timedelta(days=1), MONDAY)
+
+
+@pytest.mark.parametrize("name", GROWING)
+def test_what_grew_over_many_answers_comes_back_from_all_of_them(
+    services: Services, overrides: dict[str, str], sandbox: Sandbox, name: str
+) -> None:
+    """Windows that began where an earlier one ended, their pages, polls, and readings of other tickers."""
+    days = _days(name)
+    first = run(services, select(name, PLAIN[:2], days[:1]))
+    second = run(services, select(name, PLAIN, days, force=True))
+    assert first.is_complete
+    assert second.is_complete
+    before, seen, told = contents(services), requests_seen(sandbox), statuses(second)
+    _empty_tables(services)
+    with _without_network(overrides) as offline:
+        replayed = run(offline, select(name, PLAIN, days), "replayed", mode="replay")
+        assert replayed.failures == []
+        assert (replayed.sent, replayed.from_archive) == (0, replayed.planned)
+        assert replayed.from_archive >= 2
+        assert contents(offline) == before
+        assert statuses(replayed) == told
+        run(offline, select(name, PLAIN, days), "again", mode="replay")
+        assert contents(offline) == before
+    assert requests_seen(sandbox) == seen
+
+
+def test_a_window_whose_next_page_nobody_kept_settles_no_day(services: Services, overrides: dict[str, str]) -> None:
+    """The window of some months has several pages; the archive lost one of them."""
+    name = "core_polygon__news_articles"
+    days = [MONDAY - dt.timedelta(days=back) for back in range(200)]
+    assert run(services, select(name, (), days)).sent > 1
+    before = content(services, name)
+    _empty_tables(services)
+    with sqlite3.connect(services.archive.audit.path) as audit:
+        audit.execute("update answers set complete = 0 where seq = (select max(seq) from answers)")
+    with _without_network(overrides) as offline:
+        replayed = run(offline, select(name, (), days), mode="replay")
+        assert {failure.error_class for failure in replayed.failures} == {"NotArchived"}
+        assert 0 < len(replayed.open_partitions()) < len(days), "the days of that window; the others are whole"
+        kept = content(offline, name)
+        assert kept
+        assert set(map(repr, kept)) < set(map(repr, before)), "the rows of the pages that are there"
 
 
 def test_one_ticker_is_found_in_the_list_of_all(services: Services, overrides: dict[str, str]) -> None:

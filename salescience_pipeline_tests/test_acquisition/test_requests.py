@@ -96,6 +96,7 @@ def test_a_corporate_action_pulls_the_history_of_that_ticker_only(
     event(sandbox, kind, hit, NEWEST, value)
     acquired = run(services, select(TIINGO_DAILY, dates=[NEWEST]))
     assert acquired.sent == 2, "the bulk call, and the history of one ticker"
+    assert acquired.minimum == acquired.planned == 2, "the answer proved that no fewer would do"
     assert statuses(acquired) == {(ticker, NEWEST.isoformat()): "complete" for ticker in PLAIN}
     rows = services.tables.read(TIINGO).to_pylist()
     per_ticker = {ticker: [row for row in rows if row["ticker"] == ticker] for ticker in PLAIN}
@@ -159,6 +160,7 @@ def test_without_the_bulk_endpoint_each_ticker_is_asked_for(services: Services, 
     acquired = run(services, select(TIINGO_DAILY, dates=[NEWEST]))
     assert not acquired.failures, acquired.failures
     assert acquired.sent == 1 + len(PLAIN)
+    assert acquired.minimum == len(PLAIN), "who had known would not have tried"
     assert set(statuses(acquired).values()) == {"complete"}
     assert services.tables.row_count(TIINGO) == len(PLAIN)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import datetime as dt
+import itertools
 import json
 from dataclasses import replace
 from typing import Any
@@ -172,6 +173,20 @@ def test_a_calendar_as_long_as_its_cap_is_asked_on() -> None:
     (older,) = follow(CALENDAR, request, {"earningsCalendar": rows})
     assert params(older)["to"] == (TODAY - DAY).isoformat()
     assert follow(CALENDAR, request, {"earningsCalendar": rows[1:]}) == []
+
+
+def test_a_calendar_that_was_longer_than_its_cap_is_planned_in_windows_that_fit() -> None:
+    """The season of reports: the last reading says how many there are on each day."""
+    begin, end = TODAY - 7 * DAY, TODAY + 45 * DAY
+    counts = {begin + number * DAY: 100 for number in range(53)} | {TODAY + 3 * DAY: 1_350}
+    requests = plan_of(CALENDAR, known(reports_by_day=counts), (), dates=(TODAY,)).requests
+    windows = [tuple(map(dt.date.fromisoformat, params(request).values())) for request in requests]
+    assert (windows[0][0], windows[-1][1]) == (begin, end)
+    assert all(left[1] + DAY == right[0] for left, right in itertools.pairwise(windows))
+    held = [sum(counts[first + number * DAY] for number in range((last - first).days + 1)) for first, last in windows]
+    assert sum(held) == sum(counts.values())
+    assert held == [1_000, 1_350, 1_200, 1_200, 1_200, 600], "none can be left out: each is full before the next begins"
+    assert {(request.first_date, request.last_date) for request in requests} == {(TODAY, TODAY)}, "one answer, in parts"
 
 
 def test_only_who_reported_since_is_asked_for() -> None:

@@ -215,6 +215,15 @@ def test_a_key_that_can_never_be_a_partition_fails_once(
     assert requests_seen(sandbox) == 0
 
 
+@pytest.mark.parametrize("key", ["monday", "2026-13-45"])
+def test_a_key_that_is_no_date_becomes_no_run(runner: Runner, sandbox: Sandbox, key: str) -> None:
+    """Dagster reads the key before it stores a run, so that there is nothing that its daemon could start again."""
+    with pytest.raises(ValueError, match=key):
+        runner.run(DAILY, key)
+    assert runner.instance.get_runs_count() == 0
+    assert requests_seen(sandbox) == 0
+
+
 def test_a_setting_that_is_wrong_fails_once(instance: dg.DagsterInstance, overrides: dict[str, str]) -> None:
     defs = build_defs(services=ServicesResource(overrides={**overrides, "world": "live", "edgar_rate": "50"}))
     result = defs.resolve_job_def("sec_company_tickers").execute_in_process(
