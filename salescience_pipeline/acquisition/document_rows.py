@@ -20,7 +20,7 @@ from salescience_pipeline.acquisition.document_values import Columns, clean
 from salescience_pipeline.acquisition.parser_version import parser_version
 from salescience_pipeline.catalog.tables import TABLES
 from salescience_pipeline.documents import Document
-from salescience_pipeline.documents.chunks import chunk_blocks
+from salescience_pipeline.documents.chunks import passages
 from salescience_pipeline.documents.fact_model import Fact
 from salescience_pipeline.documents.forms import form_of
 from salescience_pipeline.documents.model import Block, Table
@@ -301,7 +301,8 @@ def _dimensions(document: Document) -> Columns:
 def _chunks(blocks: Sequence[Block], sections: Sequence[Section]) -> Columns:
     starts = [section.start for section in sections]
     numbers = {id(block): number for number, block in enumerate(blocks)}
-    chunks = [(chunk, clean(chunk.text)) for chunk in chunk_blocks(blocks, "variable")]
+    cut = passages(blocks, lambda block: _section_at(sections, starts, block.start))
+    chunks = [(chunk, clean(chunk.text)) for chunk in cut]
     chunks = [(chunk, text) for chunk, text in chunks if text]
     return {
         "chunk_no": list(range(len(chunks))),

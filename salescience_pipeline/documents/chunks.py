@@ -1,12 +1,14 @@
-"""Cut a document's blocks into chunks, by Reducto's chunk modes."""
+"""Cut a document's blocks into chunks, by Reducto's chunk modes, and into the passages that are searched."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass
+from itertools import groupby
 
 from salescience_pipeline.documents.errors import InvalidOption
 from salescience_pipeline.documents.model import Block, BlockType
+from salescience_pipeline.documents.section_model import FURNITURE
 
 CHUNK_MODES = ("disabled", "variable", "section", "page", "block", "page_sections")
 _SMALLEST, _LARGEST = 250, 1500
@@ -56,6 +58,31 @@ def chunk_blocks(blocks: Iterable[Block], mode: str = "disabled", chunk_size: in
     if mode == "variable":
         return _by_size(blocks, chunk_size)
     return _cut(blocks, _RULES[mode])
+
+
+def passages(
+    blocks: Iterable[Block],
+    section_of: Callable[[Block], Hashable],
+    mode: str = "variable",
+    chunk_size: int | None = None,
+) -> list[Chunk]:
+    """Cut ``blocks`` into what is searched: chunks with text, without headers, footers and numbers of pages.
+
+    A passage belongs to one section, so that a filter by section neither loses nor adds anything.
+
+    Args:
+        blocks: in reading order.
+        section_of: which section a block stands in.
+        mode: see :func:`chunk_blocks`.
+        chunk_size: see :func:`chunk_blocks`.
+
+    Raises:
+        InvalidOption: as :func:`chunk_blocks`.
+    """
+    readable = (block for block in blocks if block.type not in FURNITURE and block.text.strip())
+    return [
+        chunk for _, of_one in groupby(readable, key=section_of) for chunk in chunk_blocks(of_one, mode, chunk_size)
+    ]
 
 
 def _starts_section(before: Block, block: Block) -> bool:

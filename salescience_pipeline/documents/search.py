@@ -11,12 +11,11 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import groupby
 from pathlib import Path
 
 import numpy as np
 
-from salescience_pipeline.documents.chunks import chunk_blocks
+from salescience_pipeline.documents.chunks import passages
 from salescience_pipeline.documents.document import Document
 from salescience_pipeline.documents.embed import STOP_WORDS, Embedder, LatentSemantics, Vectors
 from salescience_pipeline.documents.errors import DocumentError, InvalidOption
@@ -181,14 +180,11 @@ class SearchIndex:
             if part.source.kind is Kind.XML:
                 continue
             spans = [(section.start, section.end, section.item) for section in find_sections(part)]
-            # A chunk belongs to one item, so that the filter by item neither loses nor adds anything.
-            for item, blocks in groupby(part.blocks, key=partial(_item_of, spans)):
-                chunks = chunk_blocks(blocks, chunk_mode, chunk_size)
-                rows += [
-                    (item, chunk.blocks[0].page, chunk.start, chunk.end, chunk.text)
-                    for chunk in chunks
-                    if chunk.text.strip()
-                ]
+            item_of = partial(_item_of, spans)
+            rows += [
+                (item_of(chunk.blocks[0]), chunk.blocks[0].page, chunk.start, chunk.end, chunk.text)
+                for chunk in passages(part.blocks, item_of, chunk_mode, chunk_size)
+            ]
         self._replace(filed, rows)
         return len(rows)
 

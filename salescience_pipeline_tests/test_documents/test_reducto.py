@@ -9,10 +9,11 @@ import yaml
 from jsonschema import Draft202012Validator
 
 from salescience_pipeline.documents import parse
-from salescience_pipeline.documents.chunks import CHUNK_MODES, chunk_blocks
+from salescience_pipeline.documents.chunks import CHUNK_MODES, chunk_blocks, passages
 from salescience_pipeline.documents.errors import InvalidOption
 from salescience_pipeline.documents.extract import extract
 from salescience_pipeline.documents.extract_reducto import to_reducto as extract_answer
+from salescience_pipeline.documents.model import Block, BlockType
 from salescience_pipeline.documents.reducto import ParseOptions, to_reducto
 from salescience_pipeline.documents.sections import find_sections
 from salescience_pipeline.documents.split_reducto import to_classification, to_split
@@ -190,3 +191,13 @@ def test_a_split_names_the_pages_of_its_item() -> None:
     kind = to_classification(parse(f"<html><body><p>FORM 10-K</p>{told}</body></html>".encode()))
     assert kind["result"] == {"category": "10-K"}
     assert kind["response_confidence"]["categories"][0]["criteria_confidence"][0]["confidence"] == "high"
+
+
+@pytest.mark.parametrize("mode", CHUNK_MODES)
+def test_passages_stay_in_their_section_and_hold_no_page_furniture(mode: str) -> None:
+    kinds = (BlockType.SECTION_HEADER, BlockType.TEXT, BlockType.PAGE_NUMBER, BlockType.FOOTER, BlockType.TEXT)
+    blocks = [Block(kinds[n % 5], f"block {n}", n * 10, n * 10 + 9, n // 5 + 1) for n in range(40)]
+    found = passages(blocks, lambda block: block.start // 120, mode)
+    read = [block for chunk in found for block in chunk.blocks]
+    assert read == [block for block in blocks if block.type not in (BlockType.PAGE_NUMBER, BlockType.FOOTER)]
+    assert all(len({block.start // 120 for block in chunk.blocks}) == 1 for chunk in found)
