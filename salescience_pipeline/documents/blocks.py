@@ -270,7 +270,10 @@ def _shape(block: Block) -> str:
     """The text with its numbers taken out; empty for what cannot be furniture."""
     if len(block.text) > _FURNITURE_MAX or block.type is BlockType.FIGURE:
         return ""
-    return _DIGITS.sub("#", block.text)
+    # "Item 3" and "Item 4" at the top of two pages repeat nothing; the page numbers behind them may differ.
+    item = _ITEM.match(block.text)
+    kept = item.end() if item is not None else 0
+    return block.text[:kept] + _DIGITS.sub("#", block.text[kept:])
 
 
 def _furniture(block: Block, counts: Counter[str], kind: BlockType, n_pages: int) -> BlockType | None:

@@ -17,11 +17,21 @@ from typing import TYPE_CHECKING
 
 from salescience_pipeline.documents.forms import form_of
 from salescience_pipeline.documents.headings import find_headings
-from salescience_pipeline.documents.item_lines import Candidate, IndexRow, read_part
-from salescience_pipeline.documents.items import FORM_8K, FORM_10K, FORM_10Q, FORM_20F, ItemTable, items_of, title_words
+from salescience_pipeline.documents.item_lines import Candidate, IndexRow
+from salescience_pipeline.documents.items import (
+    FORM_8K,
+    FORM_10K,
+    FORM_10Q,
+    FORM_20F,
+    Item,
+    ItemTable,
+    items_of,
+    title_words,
+)
 from salescience_pipeline.documents.model import Block, BlockType
+from salescience_pipeline.documents.section_ends import Ends
 from salescience_pipeline.documents.section_links import find_anchors
-from salescience_pipeline.documents.section_model import FURNITURE, Section, section_text
+from salescience_pipeline.documents.section_model import Section, section_text
 from salescience_pipeline.documents.section_order import GAP, best_chain, fits, inside, mark_lists, rows_of_parts
 from salescience_pipeline.documents.source import Kind
 
@@ -37,13 +47,8 @@ _FAR = 3000
 _SHORT = frozenset({"1B", "4A", "9C", "16"})
 _SHORT_MAX = 20_000
 """Characters: a section of one of these items that is longer holds more than the item."""
+_LEADING_NUMBER = re.compile(r"[0-9]{1,2}[a-c]? ")
 __all__ = ["Section", "find_sections", "section_text"]
-_SIGNATURE = re.compile(r"[\s\W]*signatures?[\s\W]*(?:page)?[\s\W]*$", re.IGNORECASE)
-_SIGNED = re.compile(r"[\s\W]*(?:pursuant to the requirements of the securities|signatures?\b)", re.IGNORECASE)
-_BY_REFERENCE = re.compile(
-    r"incorporated\s+(?:herein\s+)?by\s+reference|by\s+reference\s+(?:is\s+made\s+)?(?:to|from)|incorporates?\s+by\s+reference",
-    re.IGNORECASE,
-)
 
 
 def find_sections(document: Document) -> tuple[Section, ...]:
@@ -78,6 +83,11 @@ def find_sections(document: Document) -> tuple[Section, ...]:
     )
 
 
+def _same_title(words: str, item: Item) -> bool:
+    """Whether a heading begins with the form's own words for an item."""
+    return words.replace(" and ", " ").startswith(title_words(item.title).replace(" and ", " ")[:30])
+
+
 class _Splitter:
     """Finds the items of one document."""
 
@@ -88,6 +98,7 @@ class _Splitter:
         # An inner table stands before the outer one that began earlier; places are looked up by bisection.
         self.starts = list(accumulate((block.start for block in self.blocks), max))
         self.end = document.base + len(document.source.data)
+        self.ends = Ends(self.blocks, self.starts, table, self.end)
         self.listed_items: set[int] = set()
         self.astray: set[int] = set()
 
@@ -248,10 +259,9 @@ class _Splitter:
                 or index in self.headings.index_blocks
             ):
                 continue
-            words = title_words(block.text)
+            words = _LEADING_NUMBER.sub("", title_words(block.text))
             for place in self.table.titled(words) & wanted:
-                canonical = title_words(self.table.items[place].title)
-                if not words.startswith(canonical[:30]) or not fits(ordered, block.start, place):
+                if not _same_title(words, self.table.items[place]) or not fits(ordered, block.start, place):
                     continue
                 wanted.discard(place)
                 ordered = sorted([*ordered, (block.start, place)])
@@ -277,45 +287,12 @@ class _Splitter:
             if not end:
                 following = bisect_right(flowing, start)
                 if following < len(flowing):
-                    end = self._trimmed(start, flowing[following])
+                    end = self.ends.before(start, flowing[following])
                 else:
-                    end = self._last_end(start, by_start[start])
+                    end = self.ends.last(start, by_start[start])
                 end = next((stop for stop in stops if start < stop < end), end)
             found += [self._section(place, chain[place], end, chain) for place in sorted(by_start[start])]
         return tuple(found)
-
-    def _trimmed(self, start: int, end: int) -> int:
-        """Where a section ends whose successor begins at ``end``: what opens the successor's page is not part of it.
-
-        On a page that opens with a link back to the table of contents that is the heading of the next part, or that link.
-        """
-        link = part = 0
-        position = bisect_left(self.starts, end) - 1
-        while position >= 0 and (block := self.blocks[position]).start > start:
-            if len(block.text) < 120 and read_part(block.text):
-                part = block.start
-            elif block.links and len(block.text) < 40 and block.links[0].start > start:
-                link = link or block.links[0].start
-            elif block.type not in FURNITURE:
-                break
-            position -= 1
-        return (part or link) if link else end
-
-    def _last_end(self, start: int, places: list[int]) -> int:
-        """Where the last section ends.
-
-        Lists of exhibits run to the end of the document: schedules and signatures are filed under them. The summary of an
-        annual report and the items of a current report end at the signatures.
-        """
-        if not self.table.ends_at_signature and all(self.table.items[place].number != "16" for place in places):
-            return self.end
-        for position in range(bisect_right(self.starts, start), len(self.blocks)):
-            text = self.blocks[position].text
-            if len(text) < 40 and _SIGNATURE.match(text):
-                return self.blocks[position].start
-            if _SIGNED.match(text) and ("exchange act" in text[:400].lower() or "duly caused" in text[:600].lower()):
-                return self.blocks[position].start
-        return self.end
 
     def _section(self, place: int, candidate: Candidate, end: int, chain: dict[int, Candidate]) -> Section:
         item = self.table.items[place]
@@ -326,8 +303,12 @@ class _Splitter:
         method = "toc" if candidate.method == "pattern" and candidate.agreed else candidate.method
         if item.number in _SHORT and text_length > _SHORT_MAX:
             confidence, reason = min(confidence, 0.4), "It may be too long: this item is short in nearly every filing."
+        part = item.part
+        if item.number == "14" and self.table is FORM_10K and self._is_list_of_exhibits(candidate):
+            # Before 2003 the exhibits were Item 14 and made up Part IV.
+            part = "IV"
         return Section(
-            item.part,
+            part,
             item.number,
             candidate.title or item.title,
             item.title,
@@ -336,9 +317,13 @@ class _Splitter:
             text_length,
             method,
             confidence,
-            self._by_reference(candidate, end, text_length),
+            self.ends.points_elsewhere(candidate.block, end, text_length),
             reason,
         )
+
+    def _is_list_of_exhibits(self, candidate: Candidate) -> bool:
+        before = bisect_right(self.parts, (candidate.start, "~"))
+        return candidate.title[:8].lower() == "exhibits" or bool(before and self.parts[before - 1][1] == "IV")
 
     def _text_at(self, byte: int) -> int:
         """Characters of text before a byte; inside a block in proportion to its bytes."""
@@ -349,14 +334,6 @@ class _Splitter:
         block = self.blocks[index]
         share = min(1.0, (byte - block.start) / max(1, block.end - block.start))
         return before + round((behind - before) * share)
-
-    def _by_reference(self, candidate: Candidate, end: int, text_length: int) -> bool:
-        """A short section that refers to another document."""
-        if text_length > 4000:
-            return False
-        first = candidate.block
-        last = bisect_left(self.starts, end)
-        return any(_BY_REFERENCE.search(block.text) for block in self.blocks[first:last])
 
     def _confidence(self, place: int, candidate: Candidate, chain: dict[int, Candidate]) -> tuple[float, str]:
         """How sure a section is, and what speaks against it."""

@@ -324,3 +324,60 @@ def test_threat_22_documents_made_to_hurt_cost_little(body: str) -> None:
     found = find_sections(document)
     assert document.source.limits.clock() - before < 5.0
     assert all(section.start < section.end for section in found)
+
+
+def test_exhibits_of_an_older_report_are_item_14_of_part_four() -> None:
+    body = "<p><b>PART III</b></p><p><b>Item 13. Certain Relationships</b></p><p>None.</p><p><b>{}</b></p><p><b>{}</b></p><p>List</p>"
+    old = sections_of(page(body.format("PART IV", "Item 14. Exhibits, Schedules and Reports on Form 8-K")))
+    new = sections_of(page(body.format("", "Item 14. Principal Accountant Fees and Services")))
+    assert keys(old) == [("III", "13"), ("IV", "14")]
+    assert keys(new) == [("III", "13"), ("III", "14")]
+
+
+def test_items_of_regulation_ab_are_no_part_of_the_item_before_them() -> None:
+    document = parse(
+        page(
+            "<p>PART I</p><p><b>Item 1B. Unresolved Staff Comments</b></p><p>None.</p><p><b>Item 4. Mine Safety Disclosures</b></p>"
+            "<p>Not applicable.</p><p>Substitute information provided in accordance with General Instruction J(2) to Form 10-K:</p>"
+            "<p><b>Item 1112(b) of Regulation AB, Significant Obligor Financial Information</b></p><p>No obligor is significant.</p>"
+            "<p><b>Item 1117 of Regulation AB, Legal Proceedings</b></p><p>Nothing to report.</p>"
+            "<p>PART II</p><p><b>Item 9B. Other Information</b></p><p>None.</p>"
+        ).encode(),
+        Hints(form="10-K"),
+    )
+    found = find_sections(document)
+    assert keys(found) == [("I", "1B"), ("I", "4"), ("II", "9B")]
+    assert section_text(document, found[1]) == "Item 4. Mine Safety Disclosures\nNot applicable."
+
+
+def test_the_summary_ends_where_the_financial_statements_begin() -> None:
+    document = parse(
+        page(
+            "<p><b>Item 15. Exhibits</b></p><p>A list.</p><p><b>Item 16. Form 10-K Summary</b></p><p>None.</p>"
+            "<p><b>INDEX TO CONSOLIDATED FINANCIAL STATEMENTS</b></p><p>Balance sheets and what belongs to them.</p>"
+        ).encode(),
+        Hints(form="10-K"),
+    )
+    assert section_text(document, find_sections(document)[-1]) == "Item 16. Form 10-K Summary\nNone."
+
+
+def test_titles_without_numbers_may_leave_out_an_and_or_bear_a_bare_number() -> None:
+    titles = ("Business", "2. Properties", "Legal Proceedings", "15. Exhibits, Financial Statement Schedules")
+    found = sections_of(page("".join(f"<p><b>{title}</b></p><p>{' '.join(WORDS)}</p>" for title in titles)))
+    assert [section.item for section in found] == ["1", "2", "3", "15"]
+    assert all(section.confidence < 0.7 for section in found)
+
+
+def test_items_at_the_top_of_typed_pages_are_no_running_heads() -> None:
+    titles = ("BUSINESS", "PROPERTIES", "LEGAL PROCEEDINGS", "SUBMISSION OF MATTERS TO A VOTE OF SECURITY HOLDERS")
+    pages = "\n<PAGE>\n".join(
+        f"{'ITEM ' + str(number):^60}\n\n{title:^60}\n\n{WORDS[0]}\nand {WORDS[3]}\n\n{number:>40}"
+        for number, title in enumerate(titles, 1)
+    )
+    assert [section.item for section in sections_of(f"FORM 10-K\n<PAGE>\n{pages}\n")] == ["1", "2", "3", "4"]
+
+
+def test_what_is_incorporated_into_an_item_by_reference_stands_elsewhere() -> None:
+    said = "It is in the annual report under Risk. That information is incorporated into this item by reference."
+    (section,) = sections_of(page(f"<p><b>Item 1A. Risk Factors</b></p><p>{said}</p>"))
+    assert section.incorporated_by_reference
