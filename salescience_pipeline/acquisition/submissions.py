@@ -6,6 +6,7 @@ not belong here: jobs and their states (the ledger), HTTP, Dagster.
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,7 +14,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from salescience_pipeline.acquisition.acquire import plan
+from salescience_pipeline.acquisition.acquire import plan, recipe_of
 from salescience_pipeline.acquisition.outcome import Status
 from salescience_pipeline.acquisition.services import Services
 from salescience_pipeline.catalog.datasets import DATASETS
@@ -60,24 +61,37 @@ def selections(provider: str, tickers: Sequence[Ticker], n_years: int, form: str
     ]
 
 
+def warm_up(services: Services) -> None:
+    """Import what :func:`is_fresh` and :func:`collect` import when they are first used."""
+    for provider in ("sec", "yahoo"):
+        for selection in selections(provider, (), 1, ""):
+            recipe_of(DATASETS[selection.dataset])
+    services.last_session()
+
+
 def is_fresh(services: Services, provider: str, tickers: Sequence[Ticker], n_years: int, form: str) -> bool:
     """Whether the lake holds all of it, young enough that nothing would be requested."""
     wanted = selections(provider, tickers, n_years, form)
-    if not all(_was_ever_asked(services, selection) for selection in wanted):
+    if not _was_asked(services, wanted):
         return False
     # The planner decides; it reads more than the check above, which turns most away.
     plans = (plan(services, selection)[0] for selection in wanted)
     return all(not made.requests and not made.refused for made in plans)
 
 
-def _was_ever_asked(services: Services, selection: Selection) -> bool:
-    dataset = DATASETS[selection.dataset]
-    tickers = [str(ticker) for ticker in selection.tickers]
-    states = services.ledger.completeness.states(dataset.name, partitions=tickers or ["*"])
-    if dataset.refresh_after is not None:
-        since = services.now() - dataset.refresh_after
-        states = [state for state in states if state.checked_at > since]
-    return {state.partition for state in states} >= set(tickers or ["*"])
+def _was_asked(services: Services, wanted: Sequence[Selection]) -> bool:
+    """Whether everything was asked for, each dataset within the time after which it is asked again."""
+    partitions = {selection.dataset: [str(ticker) for ticker in selection.tickers] or ["*"] for selection in wanted}
+    looked_at = services.ledger.completeness.looked_at(
+        list(partitions), {partition for names in partitions.values() for partition in names}
+    )
+    now, never = services.now(), dt.datetime.min.replace(tzinfo=dt.UTC)
+    for name, names in partitions.items():
+        age = DATASETS[name].refresh_after
+        since = never if age is None else now - age
+        if any(looked_at.get((name, partition), never) <= since for partition in names):
+            return False
+    return True
 
 
 def too_few(services: Services, tickers: Sequence[Ticker], n_years: int, form: str) -> list[Ticker]:

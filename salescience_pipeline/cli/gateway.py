@@ -65,7 +65,7 @@ def gateway(
         # For people a line per request is noise; the figures of all requests are at /metrics.
         logging.getLogger("salescience.access").setLevel("WARNING")
     uvicorn.run(
-        create_app(settings),
+        create_app(settings, alone=True),
         host=settings.gateway_host,
         port=settings.gateway_port,
         log_level=settings.log_level.lower(),

@@ -25,8 +25,9 @@ from typing import Self
 from salescience_pipeline.settings import SettingsError
 
 _GRACE_SECONDS = 20.0
-_STANDS_BACK = 3
-"""How far the code servers and their runs stand back: somebody waits for the gateway."""
+_STANDS_BACK = 10
+"""How far the code servers and their runs stand back: somebody waits for the gateway. They compute whenever there is
+anything to do, so with less than this the gateway waits for them; with much more, a busy machine would starve them."""
 _SHORT_LIVES, _SHORT_SECONDS = 5, 15.0
 """A child that ends this often, each time this soon, will not come up: starting it again is no help any more."""
 _LOCATIONS = {
@@ -144,13 +145,16 @@ def _prepare(nice: int) -> None:
     """What a child does before its program: live no longer than its parent, and stand back.
 
     Linux shares processors out among sessions first (autogroup) and each child has a session of its own, so the session
-    has to stand back too; where that does not exist, or is not allowed, the process's own niceness is all.
+    has to stand back too; where that does not exist, or is not allowed, the process's own niceness is all. A batch process
+    does not push another one off its processor when it wakes up.
     """
     _die_with_parent()
     if nice:
         os.nice(nice)
         with contextlib.suppress(OSError):
             Path("/proc/self/autogroup").write_text(str(nice))
+        with contextlib.suppress(OSError, AttributeError):
+            os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
 
 
 class Supervisor:

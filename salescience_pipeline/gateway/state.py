@@ -41,15 +41,15 @@ _REMEMBER_SECONDS = 2.0
 class State:
     """The open rooms of one gateway process."""
 
-    def __init__(self, settings: Settings) -> None:
-        """Nothing is opened yet.
+    def __init__(self, settings: Settings, *, alone: bool = False) -> None:
+        """Nothing is opened yet; ``alone`` says that the process is a gateway and nothing else.
 
         Raises:
             SettingsError: for an origin list that allows everybody, and for tokens that anybody could make.
         """
         if "*" in settings.gateway_origins:
             raise SettingsError("SALESCIENCE_GATEWAY_ORIGINS must name its origins; * is refused.")
-        self.settings = settings
+        self.settings, self.is_alone = settings, alone
         self.needs_key = settings.gateway_auth in ("api_key", "jwt") or (
             settings.gateway_auth == "auto" and settings.is_live
         )

@@ -7,10 +7,10 @@ not in the lake. The marts get a copy of it as a table.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 
-from sqlalchemy import Engine, Select, select
+from sqlalchemy import Engine, Select, bindparam, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -46,6 +46,17 @@ class State:
 
 _COLUMNS = tuple(field.name for field in fields(State))
 _KEY = ("dataset", "partition", "subject")
+
+
+_ENTRIES = CompletenessEntry.metadata.tables[CompletenessEntry.__tablename__]
+_LOOKED_AT = (
+    select(_ENTRIES.c.dataset, _ENTRIES.c.partition, func.max(_ENTRIES.c.checked_at))
+    .where(
+        _ENTRIES.c.dataset.in_(bindparam("datasets", expanding=True)),
+        _ENTRIES.c.partition.in_(bindparam("partitions", expanding=True)),
+    )
+    .group_by(_ENTRIES.c.dataset, _ENTRIES.c.partition)
+)
 
 
 class Completeness:
@@ -84,6 +95,16 @@ class Completeness:
             if name not in here:
                 query = query.where(getattr(CompletenessEntry, name).in_(values))
         return [state for state in self._read(query) if all(getattr(state, name) in here[name] for name in here)]
+
+    def looked_at(self, datasets: Collection[str], partitions: Collection[str]) -> dict[tuple[str, str], dt.datetime]:
+        """When each of these partitions of each of these datasets was last looked at, for those that ever were."""
+        found: dict[tuple[str, str], dt.datetime] = {}
+        names = sorted(partitions)
+        for start in range(0, len(names), _BATCH):
+            asked = {"datasets": sorted(datasets), "partitions": names[start : start + _BATCH]}
+            with reading(self._engine).begin() as connection:
+                found |= {(row[0], row[1]): row[2] for row in connection.execute(_LOOKED_AT, asked)}
+        return found
 
     def all(self) -> Iterator[State]:
         """Every state, ordered by key."""

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections import Counter, defaultdict, deque
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import Connection, Engine, delete, func, select, update
+from sqlalchemy import Connection, Engine, bindparam, delete, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from salescience_pipeline.identifiers import OrganizationId
@@ -25,34 +25,16 @@ from salescience_pipeline.ledger.job_rules import SourceStatus
 from salescience_pipeline.ledger.jobs import Jobs, utc_now
 from salescience_pipeline.ledger.scoping import looking, writing
 from salescience_pipeline.ledger.service_models import Job, JobSource, RunChunk, RunHeartbeat
+from salescience_pipeline.ledger.turns import Chunk, alone, fair, longest_ago
 
 MAX_ATTEMPTS, MAX_RUNS = 3, 20
 """Runs that may die at work on a chunk before its sources fail; and runs in all, with those that died before they began."""
 SENT_AGAIN_AFTER = dt.timedelta(seconds=60)
 """A chunk that was sent and that no run claimed is sent again; Dagster starts a run key once, however often it is asked."""
 HEARTBEAT_SECONDS = 10.0
-SMALL_TICKERS = 5
-"""Tickers up to which a chunk waits for the run of its job's other chunk: doing it takes less than starting a process."""
 _IN_FLIGHT = ("sent", "running", "cancelling")
 DEAD_AFTER = dt.timedelta(seconds=35)
 """Three missed beats and a half."""
-
-
-@dataclass(frozen=True, slots=True)
-class Chunk:
-    """What one run does: at most 25 tickers of one provider, for one job."""
-
-    run_key: str
-    organization_id: OrganizationId
-    job_id: str
-    provider: str
-    tickers: tuple[str, ...]
-    attempt: int
-    priority: int
-    status: str
-    run_id: str | None
-    request_id: str = ""
-    user_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,54 +51,36 @@ class Beat:
     """By the reader's clock."""
 
 
-def fair(
-    waiting: Sequence[Chunk],
-    in_flight: Mapping[str, int],
-    slots: int,
-    *,
-    each: int | None = None,
-    served: Mapping[str, dt.datetime] | None = None,
-) -> list[Chunk]:
-    """Which of ``waiting`` go next: higher priority first, and within one priority in turns.
-
-    ``each`` is the most that one organisation may have in flight, so that there is always room for another.
-    The turn goes to the organisation with the least in flight, and among equals to the one that was ``served`` longest ago:
-    one with 500 chunks delays another's single one by no more than what runs already, and nobody's name matters.
-    """
-    flying, order = Counter(in_flight), {name: place for place, name in enumerate(_longest_ago(served or {}), start=1)}
-    chosen: list[Chunk] = []
-    for priority in sorted({chunk.priority for chunk in waiting}, reverse=True):
-        queues: dict[str, deque[Chunk]] = defaultdict(deque)
-        for chunk in waiting:
-            if chunk.priority == priority and (each is None or flying[chunk.organization_id] < each):
-                queues[chunk.organization_id].append(chunk)
-        while queues and len(chosen) < slots:
-            # Who was never served has no place yet and comes first.
-            name = min(queues, key=lambda organization: (flying[organization], order.get(organization, 0)))
-            chosen.append(queues[name].popleft())
-            order[name] = len(order) + len(chosen) + 1
-            flying[name] += 1
-            if not queues[name] or (each is not None and flying[name] >= each):
-                del queues[name]
-    return chosen
+def _job() -> tuple[Any, Any]:
+    return Job, (Job.organization_id == RunChunk.organization_id) & (Job.job_id == RunChunk.job_id)
 
 
-def alone(waiting: Sequence[Chunk], in_flight: Collection[str]) -> list[Chunk]:
-    """``waiting`` without small chunks whose job has another one in flight, or earlier in the list.
-
-    The run of the other one goes on with them; if it dies, it is in flight no more, and they are next.
-    """
-    busy, left = set(in_flight), []
-    for chunk in waiting:
-        if chunk.job_id in busy and len(chunk.tickers) <= SMALL_TICKERS:
-            continue
-        busy.add(chunk.job_id)
-        left.append(chunk)
-    return left
+_WAITING = (
+    select(RunChunk.organization_id, RunChunk.priority)
+    .where(RunChunk.status == "waiting")
+    .distinct()
+    .subquery("waiting")
+)
 
 
-def _longest_ago(served: Mapping[str, dt.datetime]) -> list[str]:
-    return sorted(served, key=lambda name: (served[name], name))
+def _newest(status: str) -> Any:
+    mine = (RunChunk.organization_id == _WAITING.c.organization_id, RunChunk.status == status)
+    return select(func.max(RunChunk.updated_at)).where(*mine).scalar_subquery()
+
+
+_QUEUES = select(_WAITING, *(_newest(status) for status in (*_IN_FLIGHT, "over")))
+"""Who waits, at which priority, and when chunks of theirs last went on: one seek each, however many are over."""
+_HEADS = (
+    select(RunChunk, Job.request_id, Job.user_id)
+    .join(*_job())
+    .where(
+        RunChunk.status == "waiting",
+        RunChunk.organization_id == bindparam("organization_id"),
+        RunChunk.priority == bindparam("priority"),
+    )
+    .order_by(RunChunk.created_at, RunChunk.run_key)
+    .limit(bindparam("most"))
+)
 
 
 class Dispatch:
@@ -136,51 +100,43 @@ class Dispatch:
             each: How many of them may be one organisation's.
         """
         now = self._clock()
+        # Looking for whose turn it is takes a while when much is waiting, and nobody should wait for that: only what is
+        # chosen is judged again and marked under the write lock.
+        with looking(self._engine, None) as connection:
+            slots = window - len(_flying(connection))
+            waiting, served = self._waiting(connection, window, slots) if slots > 0 else ([], {})
         with writing(self._engine, None) as connection:
-            flying = connection.execute(
-                select(RunChunk.organization_id, RunChunk.job_id, RunChunk.status).where(
-                    RunChunk.status.in_(_IN_FLIGHT)
-                )
-            ).all()
-            busy = {row.job_id for row in flying if row.status != "cancelling"}
+            flying = _flying(connection)
+            heads = alone(waiting, {row.job_id for row in flying if row.status != "cancelling"})
             in_flight = Counter(row.organization_id for row in flying)
-            slots = max(window - len(flying), 0)
-            heads = alone(self._heads(connection, 2 * slots), busy) if slots else []
-            chosen = fair(heads, in_flight, slots, each=each, served=self._served(connection)) if heads else []
+            chosen = fair(heads, in_flight, max(window - len(flying), 0), each=each, served=served)
             keys = [chunk.run_key for chunk in chosen]
-            connection.execute(update(RunChunk).where(RunChunk.run_key.in_(keys)).values(status="sent", updated_at=now))
+            mark = update(RunChunk).where(RunChunk.run_key.in_(keys), RunChunk.status == "waiting")
+            mark = mark.values(status="sent", updated_at=now)
+            marked = set(connection.scalars(mark.returning(RunChunk.run_key)))
             stale = select(RunChunk, Job.request_id, Job.user_id).join(*_job())
             stale = stale.where(RunChunk.status == "sent", RunChunk.updated_at < now - SENT_AGAIN_AFTER)
             again = [_chunk(row) for row in connection.execute(stale.limit(window)).mappings()]
-        return [*again, *(replace(chunk, status="sent") for chunk in chosen)]
+        return [*again, *(replace(chunk, status="sent") for chunk in chosen if chunk.run_key in marked)]
 
     @staticmethod
-    def _served(connection: Connection) -> dict[str, dt.datetime]:
-        """When each organisation's work was last taken up or done."""
-        query = select(RunChunk.organization_id, func.max(RunChunk.updated_at)).where(RunChunk.status != "waiting")
-        rows = connection.execute(query.group_by(RunChunk.organization_id)).all()
-        return {row[0]: row[1] for row in rows}
-
-    @staticmethod
-    def _heads(connection: Connection, slots: int) -> list[Chunk]:
-        """The first ``slots`` waiting chunks of every organisation and priority."""
-        place = (
-            func.row_number()
-            .over(
-                partition_by=(RunChunk.organization_id, RunChunk.priority),
-                order_by=(RunChunk.created_at, RunChunk.run_key),
+    def _waiting(connection: Connection, window: int, slots: int) -> tuple[list[Chunk], dict[str, dt.datetime]]:
+        """The first waiting chunks of those whose turn may come, and when each of them was last served."""
+        queues, served = list(connection.execute(_QUEUES)), {}
+        for row in queues:
+            moments: list[dt.datetime] = [moment for moment in row[2:] if moment is not None]
+            if moments:
+                served[str(row.organization_id)] = max(moments)
+        order = {name: place for place, name in enumerate(longest_ago(served), start=1)}
+        queues.sort(key=lambda row: (-row.priority, order.get(row.organization_id, 0)))
+        heads: list[Chunk] = []
+        # Who has work in flight may have to wait, and then another one's turn comes: no more than that can be in flight.
+        for row in queues[: window + slots]:
+            found = connection.execute(
+                _HEADS, {"organization_id": row.organization_id, "priority": row.priority, "most": 2 * slots}
             )
-            .label("place")
-        )
-        ranked = select(RunChunk.run_key, place).where(RunChunk.status == "waiting").subquery()
-        query = (
-            select(RunChunk, Job.request_id, Job.user_id)
-            .join(ranked, ranked.c.run_key == RunChunk.run_key)
-            .join(*_job())
-            .where(ranked.c.place <= slots)
-            .order_by(RunChunk.created_at, RunChunk.run_key)
-        )
-        return [_chunk(row) for row in connection.execute(query).mappings()]
+            heads += [_chunk(head) for head in found.mappings()]
+        return heads, served
 
     def open_chunks(self) -> list[tuple[Chunk, Beat | None]]:
         """Chunks that a run should be working on, each with the run's last sign of life."""
@@ -350,8 +306,10 @@ class Dispatch:
             return connection.execute(delete(RunHeartbeat).where(RunHeartbeat.run_id.in_(old))).rowcount
 
 
-def _job() -> tuple[Any, Any]:
-    return Job, (Job.organization_id == RunChunk.organization_id) & (Job.job_id == RunChunk.job_id)
+def _flying(connection: Connection) -> Sequence[Any]:
+    """Organisation, job and status of every chunk that is with Dagster."""
+    query = select(RunChunk.organization_id, RunChunk.job_id, RunChunk.status)
+    return connection.execute(query.where(RunChunk.status.in_(_IN_FLIGHT))).all()
 
 
 def _beat(row: Mapping[Any, Any], now: dt.datetime) -> Beat:

@@ -18,6 +18,8 @@ from salescience_pipeline.ledger.errors import LedgerError
 
 BUSY_SECONDS = 30.0
 """How long a SQLite connection waits for another writer before it gives up."""
+_TURN_SECONDS = 0.001
+"""Between two looks at the write lock; a look costs two system calls."""
 LOG_PAGES = 8_000
 """Pages of 4 kB in SQLite's write-ahead log before a commit moves them into the file."""
 _READING = "salescience_reading"
@@ -51,8 +53,10 @@ def make_engine(url: str) -> Engine:
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
-        reading = connection.get_execution_options().get(_READING, False)
-        connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
+        if connection.get_execution_options().get(_READING, False):
+            connection.exec_driver_sql("BEGIN")
+        else:
+            begin_writing(connection)
 
     return engine
 
@@ -82,6 +86,40 @@ def parse_url(url: str) -> URL:
     return parsed
 
 
+def begin_writing(connection: Connection, *, seconds: float = BUSY_SECONDS) -> None:
+    """Begin a transaction that has SQLite's write lock, within a millisecond of its becoming free.
+
+    SQLite itself sleeps longer from try to try, up to a tenth of a second, and then others may have come in between: who
+    waits for a lock that is held for two milliseconds would wait for fifty.
+
+    Raises:
+        OperationalError: when another holds the lock for ``seconds``.
+    """
+    raw = connection.connection.driver_connection
+    assert isinstance(raw, sqlite3.Connection)
+    deadline = time.monotonic() + seconds
+    raw.execute("PRAGMA busy_timeout = 0")
+    try:
+        while time.monotonic() < deadline:
+            try:
+                raw.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError as error:
+                if not _is_busy(error):
+                    break
+            else:
+                return
+            time.sleep(_TURN_SECONDS)
+        # The last try goes through SQLAlchemy, so that its error is what callers know.
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+    finally:
+        raw.execute(f"PRAGMA busy_timeout = {int(BUSY_SECONDS * 1000)}")
+
+
+def _is_busy(error: sqlite3.OperationalError) -> bool:
+    # The low byte is the class; what is above says why (SQLITE_BUSY_RECOVERY...).
+    return error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+
+
 def prepare_sqlite(connection: sqlite3.Connection) -> None:
     """Write-ahead log, no implicit transactions, and a commit that survives a killed process (not a power cut)."""
     connection.isolation_level = None
@@ -94,10 +132,7 @@ def prepare_sqlite(connection: sqlite3.Connection) -> None:
                 connection.execute("PRAGMA journal_mode = WAL")
             break
         except sqlite3.OperationalError as error:
-            if (
-                error.sqlite_errorcode not in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
-                or time.monotonic() > deadline
-            ):
+            if not _is_busy(error) or time.monotonic() > deadline:
                 raise
             time.sleep(0.02)
     connection.execute("PRAGMA synchronous = NORMAL")

@@ -1,7 +1,8 @@
 """Bring a ledger database to the current shape, once, however many processes start at the same moment.
 
 The whole upgrade is one transaction that begins with the database's own lock: SQLite's write lock or a PostgreSQL
-advisory lock. Whoever comes second waits, finds nothing to do and goes on; a killed upgrade leaves no trace.
+advisory lock. Whoever comes second waits, finds nothing to do and goes on; a killed upgrade leaves no trace. Where a look
+shows that there is nothing to do, nobody is locked out: every run opens the ledger.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, text
 
+from salescience_pipeline.ledger.engine import reading
 from salescience_pipeline.ledger.errors import LedgerError
 
 _ADVISORY_LOCK = 0x5A1E5
@@ -56,6 +58,9 @@ def downgrade(engine: Engine, revision: str = "base") -> bool:
 
 def _move(engine: Engine, revision: str, *, down: bool) -> bool:
     target = head() if revision == "head" else revision
+    with reading(engine).begin() as connection:
+        if current(connection) == target:
+            return False
     with engine.begin() as connection:
         if connection.dialect.name == "postgresql":
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _ADVISORY_LOCK})

@@ -138,7 +138,8 @@ class RunChunk(Base):
         ForeignKeyConstraint(
             ["organization_id", "job_id"], ["jobs.organization_id", "jobs.job_id"], ondelete="CASCADE"
         ),
-        Index(None, "status", "priority", "created_at"),
+        Index("ix_run_chunks_turn", "status", "organization_id", "priority", "created_at", "run_key"),
+        Index(None, "organization_id", "status", "updated_at"),
         Index(None, "organization_id", "job_id"),
     )
 

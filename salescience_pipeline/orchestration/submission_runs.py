@@ -29,10 +29,11 @@ from salescience_pipeline.clients.errors import ProviderError
 from salescience_pipeline.identifiers import OrganizationId, RequestId, Ticker, parse_tickers
 from salescience_pipeline.lake.errors import LakeError
 from salescience_pipeline.lake.results import Results
-from salescience_pipeline.ledger.dispatch import HEARTBEAT_SECONDS, Chunk
+from salescience_pipeline.ledger.dispatch import HEARTBEAT_SECONDS
 from salescience_pipeline.ledger.job_model import Content, JobView, Outcome, SourceView
 from salescience_pipeline.ledger.job_rules import SourceStatus
 from salescience_pipeline.ledger.ledger import Ledger
+from salescience_pipeline.ledger.turns import Chunk
 from salescience_pipeline.orchestration.partitions import TICKERS
 from salescience_pipeline.orchestration.submissions import worker_id
 from salescience_pipeline.settings import SettingsError

@@ -14,8 +14,9 @@ import dagster as dg
 from salescience_pipeline.orchestration.resources import ServicesResource, refuse_other_world
 
 if TYPE_CHECKING:
-    from salescience_pipeline.ledger.dispatch import Beat, Chunk
+    from salescience_pipeline.ledger.dispatch import Beat
     from salescience_pipeline.ledger.ledger import Ledger
+    from salescience_pipeline.ledger.turns import Chunk
     from salescience_pipeline.settings import Settings
 
 JOB = "submission"

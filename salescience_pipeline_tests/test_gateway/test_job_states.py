@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from salescience_pipeline.identifiers import OrganizationId
-from salescience_pipeline.ledger.dispatch import Chunk, fair
 from salescience_pipeline.ledger.job_rules import NEXT, JobStatus, SourceStatus, TaskStatus, job_status, task_status
+from salescience_pipeline.ledger.turns import Chunk, fair
 
 _SOURCES = st.lists(st.sampled_from(list(SourceStatus)), min_size=1, max_size=12)
 
