@@ -13,7 +13,7 @@ from typing import Self
 
 from sqlalchemy import Engine, select
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, configure_mappers
 
 from salescience_pipeline.ledger.anchors import Anchors
 from salescience_pipeline.ledger.audit_log import AuditLog
@@ -103,6 +103,8 @@ class Ledger:
             LedgerError: when it cannot be reached, is newer than this software, or ``url`` is of another kind.
         """
         engine = make_engine(url)
+        # Else the first statement does it: twenty milliseconds of computing under the write lock.
+        configure_mappers()
         try:
             upgrade(engine)
         except DBAPIError as error:
