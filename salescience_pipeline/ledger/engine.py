@@ -25,13 +25,17 @@ LOG_PAGES = 8_000
 _READING = "salescience_reading"
 
 
-def make_engine(url: str) -> Engine:
+def make_engine(url: str, *, busy_seconds: float = BUSY_SECONDS) -> Engine:
     """An engine for ``url``; the folder of a SQLite file is created.
 
     On SQLite every transaction that SQLAlchemy begins takes the write lock at once (``BEGIN IMMEDIATE``): a read that
     turns into a write in mid-transaction would otherwise fail as soon as another process wrote in between.
 
     Values never stand in the texts of errors: they are what organisations wrote.
+
+    Args:
+        url: A SQLite file or a PostgreSQL database.
+        busy_seconds: How long a transaction on SQLite waits for another writer.
 
     Raises:
         LedgerError: when ``url`` names neither a SQLite file nor a PostgreSQL database, or the folder cannot be made.
@@ -56,7 +60,7 @@ def make_engine(url: str) -> Engine:
         if connection.get_execution_options().get(_READING, False):
             connection.exec_driver_sql("BEGIN")
         else:
-            begin_writing(connection)
+            begin_writing(connection, seconds=busy_seconds)
 
     return engine
 
@@ -86,7 +90,7 @@ def parse_url(url: str) -> URL:
     return parsed
 
 
-def begin_writing(connection: Connection, *, seconds: float = BUSY_SECONDS) -> None:
+def begin_writing(connection: Connection, *, seconds: float) -> None:
     """Begin a transaction that has SQLite's write lock, within a millisecond of its becoming free.
 
     SQLite itself sleeps longer from try to try, up to a tenth of a second, and then others may have come in between: who
@@ -95,7 +99,7 @@ def begin_writing(connection: Connection, *, seconds: float = BUSY_SECONDS) -> N
     Raises:
         OperationalError: when another holds the lock for ``seconds``.
     """
-    raw = connection.connection.driver_connection
+    raw = connection.connection.dbapi_connection
     assert isinstance(raw, sqlite3.Connection)
     deadline = time.monotonic() + seconds
     raw.execute("PRAGMA busy_timeout = 0")
