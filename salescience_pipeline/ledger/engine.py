@@ -99,8 +99,7 @@ def begin_writing(connection: Connection, *, seconds: float) -> None:
     Raises:
         OperationalError: when another holds the lock for ``seconds``.
     """
-    raw = connection.connection.dbapi_connection
-    assert isinstance(raw, sqlite3.Connection)
+    raw: Any = connection.connection.dbapi_connection
     deadline = time.monotonic() + seconds
     raw.execute("PRAGMA busy_timeout = 0")
     try:
