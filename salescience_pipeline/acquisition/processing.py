@@ -54,8 +54,6 @@ class Processed:
     found: Counter[str] = field(default_factory=Counter)
     """Blocks, facts, sections... over all documents that were read."""
     credits: float = 0.0
-    uncertain: int = 0
-    """Documents with a section of which the engine is not sure."""
     seconds: float = 0.0
 
     def sentence(self) -> str:
@@ -235,7 +233,6 @@ class _Processing:
         for name in ("block", "table", "cell", "fact", "section", "chunk"):
             self.result.found[f"{name}s"] += row[f"{name}_count"]
         self.result.credits += row["credits"] or 0
-        self.result.uncertain += row["lowest_confidence"] is not None and row["lowest_confidence"] < 0.7
         if row["error_name"] is None:
             self.result.read += 1
         else:

@@ -154,8 +154,6 @@ class Dialect:
     has_plan: bool = False
     """Whether a refusal ("not in your plan") holds for the whole endpoint and not only for one object."""
     new_session: Callable[[], Session] | None = None
-    private_endpoints: frozenset[str] = frozenset()
-    """Endpoints whose body is a secret: it is used, never stored."""
 
 
 def retry_after(headers: Mapping[str, str], now: dt.datetime) -> dt.datetime | None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from functools import lru_cache
 from urllib.parse import quote
 
@@ -122,12 +122,6 @@ def _observed(day: dt.date) -> dt.date:
     return day + dt.timedelta(days={5: -1, 6: 1}.get(day.weekday(), 0))
 
 
-def raw_document_name(primary_document: str) -> str:
-    """The file itself for a ``primaryDocument``: ownership forms name a rendering, ``xslF345X05/form4.xml``."""
-    folder, slash, name = primary_document.partition("/")
-    return name if slash and folder.startswith("xsl") else primary_document
-
-
 def base_form(form: str) -> str:
     """The form type without the amendment suffix."""
     return form.removesuffix("/A")
@@ -228,19 +222,3 @@ def current_filings(form: str = "", start: int = 0, count: int = 100) -> Planned
         params=tuple((name, str(value)) for name, value in params.items()),
         expect="xml",
     )
-
-
-def full_text_search(
-    query: str = "",
-    *,
-    forms: Iterable[str] = (),
-    ciks: Iterable[Cik] = (),
-    between: tuple[dt.date, dt.date] | None = None,
-    offset: int = 0,
-) -> PlannedRequest:
-    """Full-text search since 2001, 100 hits a page, about 10,000 hits at most: split by date for more."""
-    params = {"q": query, "forms": ",".join(forms), "ciks": ",".join(ciks), "from": str(offset) if offset else ""}
-    if between is not None:
-        params |= {"dateRange": "custom", "startdt": between[0].isoformat(), "enddt": between[1].isoformat()}
-    given = tuple((name, value) for name, value in params.items() if value)
-    return PlannedRequest("sec", "search", "efts", "/LATEST/search-index", Subject("*"), params=given)

@@ -17,7 +17,16 @@ from salescience_pipeline.catalog.symbols import provider_symbol
 from salescience_pipeline.clients.classify import Dialect, Reply, Verdict, by_shape, by_status, lacking, unshaped
 from salescience_pipeline.clients.model import Answer, AnswerClass, PlannedRequest, Subject
 from salescience_pipeline.clients.plan import Known, Recipe, Refusal, RequestPlan, Selection
-from salescience_pipeline.clients.planning import OneWave, has_data, is_day_current, is_fresh, is_settled, json_of
+from salescience_pipeline.clients.planning import (
+    OneWave,
+    call_for_market,
+    call_per_ticker,
+    has_data,
+    is_day_current,
+    is_fresh,
+    is_settled,
+    json_of,
+)
 from salescience_pipeline.identifiers import Ticker
 
 CUT_AT = {"company_news": 200, "earnings_calendar": 1_500}
@@ -297,16 +306,12 @@ class EarningsCalendar(OneWave):
 
     def plan(self, selection: Selection, known: Known) -> RequestPlan:
         """One request from the oldest open day to the newest, as many more as the last reading's length calls for, or none."""
-        days = sorted(set(selection.dates))
-        open_days = [day for day in days if not is_day_current("*", day, selection, known)]
-        requests = tuple(_windows(open_days[0], open_days[-1], known.reports_by_day)) if open_days else ()
-        return RequestPlan(
-            selection.dataset,
+        return call_for_market(
+            selection,
+            known,
             "finnhub",
-            requests,
-            minimum=len(requests),
-            why="One list names every report of the market around the days asked for.",
-            fresh=tuple(f"*|{day}" for day in days if day not in open_days),
+            "One list names every report of the market around the days asked for.",
+            ask=lambda days: _windows(days[0], days[-1], known.reports_by_day),
         )
 
     def follow_ups(self, answer: Answer, selection: Selection, known: Known) -> tuple[PlannedRequest, ...]:  # noqa: ARG002
@@ -343,14 +348,11 @@ class PerTicker(OneWave):
     def plan(self, selection: Selection, known: Known) -> RequestPlan:
         """One request per ticker that is not current."""
         max_age = DATASETS[selection.dataset].refresh_after
-        tickers = dict.fromkeys(selection.tickers)
-        current = tuple(
-            ticker
-            for ticker in tickers
-            if is_fresh(ticker, max_age, selection, known) and not _reported_since(ticker, known)
-        )
-        requests = tuple(self.request(ticker) for ticker in tickers if ticker not in set(current))
-        return RequestPlan(selection.dataset, "finnhub", requests, minimum=len(requests), why=self.why, fresh=current)
+
+        def is_current(ticker: Ticker) -> bool:
+            return is_fresh(ticker, max_age, selection, known) and not _reported_since(ticker, known)
+
+        return call_per_ticker(selection, "finnhub", self.why, ask=self.request, is_current=is_current)
 
 
 def _reported_since(ticker: Ticker, known: Known) -> bool:

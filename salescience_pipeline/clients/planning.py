@@ -1,4 +1,4 @@
-"""What the recipes of all providers share: freshness, look-back, and reading an answer while planning.
+"""What the recipes of all providers share: plans of the common shapes, freshness, look-back, reading an answer while planning.
 
 What does not belong here: anything a single provider needs, and anything that is not pure.
 """
@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from salescience_pipeline.catalog.datasets import DATASETS
 from salescience_pipeline.catalog.sessions import NEW_YORK
 from salescience_pipeline.clients.errors import Contract, ProviderError
 from salescience_pipeline.clients.model import Answer, AnswerClass, PlannedRequest
-from salescience_pipeline.clients.plan import Known, Selection
+from salescience_pipeline.clients.plan import Known, RequestPlan, Selection
 from salescience_pipeline.identifiers import Ticker
 
 SETTLED = frozenset({"complete", "empty", "not_found"})
@@ -38,6 +39,38 @@ class OneWave:
     ) -> tuple[PlannedRequest, ...]:
         """Nothing."""
         return ()
+
+
+def call_per_ticker(
+    selection: Selection,
+    provider: str,
+    why: str,
+    *,
+    ask: Callable[[Ticker], PlannedRequest],
+    is_current: Callable[[Ticker], bool],
+) -> RequestPlan:
+    """One request for each ticker that is not current, in the selection's order; ``why`` is the plan's sentence."""
+    tickers = tuple(dict.fromkeys(selection.tickers))
+    current = {ticker for ticker in tickers if is_current(ticker)}
+    requests = tuple(ask(ticker) for ticker in tickers if ticker not in current)
+    fresh = tuple(ticker for ticker in tickers if ticker in current)
+    return RequestPlan(selection.dataset, provider, requests, minimum=len(requests), why=why, fresh=fresh)
+
+
+def call_for_market(
+    selection: Selection,
+    known: Known,
+    provider: str,
+    why: str,
+    *,
+    ask: Callable[[Sequence[dt.date]], Iterable[PlannedRequest]],
+) -> RequestPlan:
+    """The requests for the market's days that are not current, which ``ask`` is given in order; none if all are."""
+    days = sorted(set(selection.dates))
+    open_days = [day for day in days if not is_day_current("*", day, selection, known)]
+    requests = tuple(ask(open_days)) if open_days else ()
+    fresh = tuple(f"*|{day}" for day in days if day not in open_days)
+    return RequestPlan(selection.dataset, provider, requests, minimum=len(requests), why=why, fresh=fresh)
 
 
 def is_settled(key: str, known: Known) -> bool:
@@ -98,7 +131,7 @@ def is_day_current(key: str, day: dt.date, selection: Selection, known: Known) -
     return dataset.late_for is not None and looked_at >= end_of(day) + dataset.late_for
 
 
-def runs_of_days(days: list[dt.date], longest: int) -> list[tuple[dt.date, dt.date]]:
+def runs_of_days(days: Iterable[dt.date], longest: int) -> list[tuple[dt.date, dt.date]]:
     """``days`` as (first, last) of neighbours, none longer than ``longest`` days."""
     runs: list[tuple[dt.date, dt.date]] = []
     for day in sorted(days):

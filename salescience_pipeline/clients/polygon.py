@@ -17,9 +17,9 @@ from salescience_pipeline.clients.model import Answer, AnswerClass, PlannedReque
 from salescience_pipeline.clients.plan import Known, Recipe, RequestPlan, Selection
 from salescience_pipeline.clients.planning import (
     OneWave,
+    call_for_market,
     end_of,
     has_data,
-    is_day_current,
     is_settled,
     json_of,
     runs_of_days,
@@ -130,19 +130,15 @@ class News(OneWave):
 
     def plan(self, selection: Selection, known: Known) -> RequestPlan:
         """One window per run of days that are not current; its further pages follow."""
-        days = sorted(set(selection.dates))
-        open_days = [day for day in days if not is_day_current("*", day, selection, known)]
-        requests = tuple(
-            news(first, last, since=_since(first, last, known))
-            for first, last in runs_of_days(open_days, LONGEST_WINDOW)
-        )
-        return RequestPlan(
-            selection.dataset,
+        return call_for_market(
+            selection,
+            known,
             "polygon",
-            requests,
-            minimum=len(requests),
-            why="One window of the whole market serves every scope; a page holds 1,000 articles.",
-            fresh=tuple(f"*|{day}" for day in days if day not in open_days),
+            "One window of the whole market serves every scope; a page holds 1,000 articles.",
+            ask=lambda days: (
+                news(first, last, since=_since(first, last, known))
+                for first, last in runs_of_days(days, LONGEST_WINDOW)
+            ),
         )
 
     def follow_ups(self, answer: Answer, selection: Selection, known: Known) -> tuple[PlannedRequest, ...]:  # noqa: ARG002

@@ -17,7 +17,7 @@ from salescience_pipeline.clients.classify import Dialect, Reply, Verdict, by_sh
 from salescience_pipeline.clients.errors import NotEntitled, ProviderError
 from salescience_pipeline.clients.model import Answer, AnswerClass, PlannedRequest, Subject
 from salescience_pipeline.clients.plan import Known, Recipe, Refusal, RequestPlan, Selection
-from salescience_pipeline.clients.planning import OneWave, has_data, is_covered, json_of
+from salescience_pipeline.clients.planning import OneWave, call_per_ticker, has_data, is_covered, json_of
 from salescience_pipeline.clients.price_days import LOOK_AGAIN, DaysToAsk, days_to_ask, reaches_back, span_to_ask
 from salescience_pipeline.identifiers import Ticker
 
@@ -248,20 +248,12 @@ class EodHistory(OneWave):
         Always the whole span: one call either way, and a split or dividend since has changed every adjusted price
         before it, so that an increment alone could leave two bases of adjustment in one series.
         """
-        requests: list[PlannedRequest] = []
-        fresh: list[str] = []
-        for ticker in dict.fromkeys(selection.tickers):
-            if is_covered(ticker, selection, known):
-                fresh.append(ticker)
-            else:
-                requests.append(eod_range(ticker, min(selection.start, known.last_session), known.last_session))
-        return RequestPlan(
-            selection.dataset,
+        return call_per_ticker(
+            selection,
             "tiingo",
-            tuple(requests),
-            minimum=len(requests),
-            why="One ranged call brings the whole history of a ticker.",
-            fresh=tuple(fresh),
+            "One ranged call brings the whole history of a ticker.",
+            ask=lambda ticker: eod_range(ticker, min(selection.start, known.last_session), known.last_session),
+            is_current=lambda ticker: is_covered(ticker, selection, known),
         )
 
 

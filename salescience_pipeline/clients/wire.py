@@ -64,7 +64,6 @@ class Receiver:
             Cut: when the encoding is none that we asked for.
         """
         self.raw_bytes = self.size = 0
-        self.was_compressed = False
         self._inflate = _decoder(encoding)
         self._max_bytes, self._spool_dir, self._spool_above = max_bytes, spool_dir, spool_above
         self._secrets, self._held = tuple(secrets), b""

@@ -19,7 +19,7 @@ from salescience_pipeline.clients.classify import Dialect, Extras, Reply, Sessio
 from salescience_pipeline.clients.errors import AuthFailed, ProviderError
 from salescience_pipeline.clients.model import AnswerClass, PlannedRequest, Subject
 from salescience_pipeline.clients.plan import Known, Recipe, RequestPlan, Selection
-from salescience_pipeline.clients.planning import OneWave, is_covered, is_fresh
+from salescience_pipeline.clients.planning import OneWave, call_per_ticker, is_covered, is_fresh
 from salescience_pipeline.identifiers import Ticker
 
 PROFILE_MODULES = ("assetProfile", "price", "summaryDetail", "defaultKeyStatistics")
@@ -154,7 +154,6 @@ DIALECT = Dialect(
     headers=_headers,
     classify=classify,
     new_session=CrumbSession,
-    private_endpoints=frozenset({"cookie", "crumb"}),
 )
 
 
@@ -207,21 +206,13 @@ class Chart(OneWave):
 
     def plan(self, selection: Selection, known: Known) -> RequestPlan:
         """One request per ticker that is not covered; the whole span, as every split rescales Yahoo's past prices."""
-        requests: list[PlannedRequest] = []
-        fresh: list[str] = []
-        for ticker in dict.fromkeys(selection.tickers):
-            if is_covered(ticker, selection, known):
-                fresh.append(ticker)
-            else:
-                first = min(selection.start, known.last_session)
-                requests.append(chart(ticker, first, known.last_session, until=known.today))
-        return RequestPlan(
-            selection.dataset,
+        first = min(selection.start, known.last_session)
+        return call_per_ticker(
+            selection,
             "yahoo",
-            tuple(requests),
-            minimum=len(requests),
-            why="One chart call brings the whole history of a ticker.",
-            fresh=tuple(fresh),
+            "One chart call brings the whole history of a ticker.",
+            ask=lambda ticker: chart(ticker, first, known.last_session, until=known.today),
+            is_current=lambda ticker: is_covered(ticker, selection, known),
         )
 
 
@@ -232,16 +223,12 @@ class Profile(OneWave):
     def plan(self, selection: Selection, known: Known) -> RequestPlan:
         """One request per ticker whose profile is not fresh; cookie and crumb are two more, once per transport."""
         max_age = DATASETS[selection.dataset].refresh_after
-        tickers = dict.fromkeys(selection.tickers)
-        fresh = tuple(ticker for ticker in tickers if is_fresh(ticker, max_age, selection, known))
-        requests = tuple(profile(ticker) for ticker in tickers if ticker not in fresh)
-        return RequestPlan(
-            selection.dataset,
+        return call_per_ticker(
+            selection,
             "yahoo",
-            requests,
-            minimum=len(requests),
-            why="One call brings every part of a profile.",
-            fresh=fresh,
+            "One call brings every part of a profile.",
+            ask=profile,
+            is_current=lambda ticker: is_fresh(ticker, max_age, selection, known),
         )
 
 

@@ -114,10 +114,6 @@ class Graph:
     entities: list[Entity] = field(default_factory=list)
     relations: list[Relation] = field(default_factory=list)
 
-    def of_kind(self, kind: str) -> list[Entity]:
-        """The entities of one kind."""
-        return [entity for entity in self.entities if entity.kind == kind]
-
 
 def read_entities(document: Document, *, amounts: bool = True, filer_cik: str | None = None) -> Graph:
     """The entities of a filing and their relations.

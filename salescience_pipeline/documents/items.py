@@ -23,14 +23,12 @@ class Item:
         number: as filings write it: ``1A``, ``5.02``.
         title: the form's own words.
         words: what titles in filings say.
-        optional: whether complete filings may leave it out.
     """
 
     part: str
     number: str
     title: str
     words: re.Pattern[str]
-    optional: bool = True
 
 
 class ItemTable:

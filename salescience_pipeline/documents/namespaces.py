@@ -17,7 +17,6 @@ IX = frozenset({"http://www.xbrl.org/2013/inlineXBRL", "http://www.xbrl.org/2008
 XBRLI = "http://www.xbrl.org/2003/instance"
 XSI = "http://www.w3.org/2001/XMLSchema-instance"
 XBRLDI = "http://xbrl.org/2006/xbrldi"
-LINK = "http://www.xbrl.org/2003/linkbase"
 XML = "http://www.w3.org/XML/1998/namespace"
 
 _DECLARES = re.compile(rb"xml(?:ns|:lang)")

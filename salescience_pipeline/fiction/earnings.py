@@ -117,11 +117,6 @@ class Earnings:
         """Company, fiscal year and quarter of every report due on ``day`` before any move; costs no accounts."""
         return [(company, year, number) for company, year, number, _ in self._due_between(day, day)]
 
-    def announcement(self, company: Company, year: int, number: int) -> Announcement | None:
-        """One announcement of a company."""
-        day = self._due(company, year, number)
-        return None if day is None else self._announcement(company, year, number, day)
-
     def hour(self, company: Company) -> str:
         """When in a day a company tells its results: ``bmo`` before the market opens, ``amc`` after it closes."""
         return "bmo" if chance(self._world.seed, "hour", company.cik).random() < 0.35 else "amc"

@@ -11,7 +11,6 @@ import datetime as dt
 import math
 import random
 from dataclasses import dataclass
-from decimal import ROUND_HALF_UP, Decimal
 from functools import cached_property
 
 from salescience_pipeline.fiction.companies import Company, chance
@@ -56,10 +55,6 @@ class Accounts:
         """The quarter ``number`` (1 to 4) of ``fiscal_year``; ``KeyError`` when there is none."""
         return self._by_key[fiscal_year, number]
 
-    def has(self, fiscal_year: int, number: int) -> bool:
-        """Whether the accounts reach that quarter."""
-        return (fiscal_year, number) in self._by_key
-
     def flow(self, item: str, fiscal_year: int, last: int, count: int) -> int:
         """The sum of ``item`` over ``count`` quarters ending with quarter ``last`` of ``fiscal_year``."""
         return sum(self.quarter(fiscal_year, last - back).flows[item] for back in range(count))
@@ -68,12 +63,6 @@ class Accounts:
         """Weighted average shares over ``count`` quarters."""
         rows = [self.quarter(fiscal_year, last - back) for back in range(count)]
         return sum(row.shares_diluted if diluted else row.shares_basic for row in rows) // count
-
-    def earnings_per_share(self, fiscal_year: int, last: int, count: int, *, diluted: bool) -> Decimal:
-        """Net income per share in dollars, rounded to cents as the statements print it."""
-        income = Decimal(self.flow("net_income", fiscal_year, last, count)).scaleb(self.scale)
-        shares = self.average_shares(fiscal_year, last, count, diluted=diluted)
-        return (income / shares).quantize(Decimal("0.01"), ROUND_HALF_UP)
 
 
 def fiscal_quarter_end(fiscal_year_end: str, fiscal_year: int, number: int) -> dt.date:

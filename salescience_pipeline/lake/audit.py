@@ -23,7 +23,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from salescience_pipeline.clients.model import AnswerClass
 from salescience_pipeline.lake.errors import StorageFailed, storage_error
 from salescience_pipeline.lake.locks import exclusive
 
@@ -68,9 +67,6 @@ create index if not exists answers_by_url on answers (canonical_url, fetched_at 
 create index if not exists answers_by_body on answers (body_sha256);
 """
 # Bodies are small (the archive keeps large ones as files), so a table clustered by digest saves an index.
-
-ANSWERED = (AnswerClass.OK, AnswerClass.OK_EMPTY, AnswerClass.NOT_FOUND)
-"""The classes a later request may reuse; ``unchanged`` only points back at one of them."""
 
 _COLUMNS = (
     "request_id, attempt, provider, endpoint, method, canonical_url, status, answer_class, started_at, fetched_at, "

@@ -15,7 +15,6 @@ from typing import Any
 from lxml import etree
 
 from salescience_pipeline.catalog.symbols import to_canonical
-from salescience_pipeline.clients.errors import TooLarge
 from salescience_pipeline.clients.model import Answer
 from salescience_pipeline.identifiers import Accession, Cik, InvalidIdentifier, Ticker
 from salescience_pipeline.tidy.model import Tidied, TidyContext
@@ -29,6 +28,7 @@ from salescience_pipeline.tidy.reading import (
     needed,
     shown,
     subject_of,
+    too_large,
     with_data,
 )
 from salescience_pipeline.tidy.rows import Rows, joined
@@ -92,7 +92,7 @@ def _add_form(answer: Answer, rows: Rows, seen: set[Accession], account: LeftOut
     if not elements:
         raise contract(answer, "The ownership form names no reporting owner.")
     if count > MAX_LINES:
-        raise _too_large(answer, f"The ownership form has {count} lines and owners and {MAX_LINES} are allowed.")
+        raise too_large(answer, f"The ownership form has {count} lines and owners and {MAX_LINES} are allowed.")
     if form.accession in seen:
         account.add(f"form {form.accession}", "a later answer holds the form", count)
         return
@@ -135,24 +135,13 @@ def _owners(
     return list(owners.values())
 
 
-def _too_large(answer: Answer, message: str) -> TooLarge:
-    return TooLarge(
-        message,
-        provider=answer.request.provider,
-        endpoint=answer.request.endpoint,
-        subject=answer.request.subject.key,
-        request_id=answer.request_id,
-        status=answer.status,
-    )
-
-
 def _ownership_document(answer: Answer, body: bytes) -> etree._Element:
     """The root of the form's XML, taken out of the complete submission where the answer is one."""
     candidates = _embedded(body) if _SUBMISSION.match(body) else [body]
     for candidate in candidates:
         document = candidate.strip()
         if len(document) > MAX_XML_BYTES:
-            raise _too_large(answer, f"The ownership form holds {len(document)} bytes and {MAX_XML_BYTES} are allowed.")
+            raise too_large(answer, f"The ownership form holds {len(document)} bytes and {MAX_XML_BYTES} are allowed.")
         try:
             root = parse_xml(document)
         except UnsafeXml as error:

@@ -14,11 +14,12 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Any, NoReturn, TypeVar
 
-from salescience_pipeline.clients.errors import Contract, TooLarge
+from salescience_pipeline.clients.errors import Contract, Permanent, TooLarge
 from salescience_pipeline.clients.model import Answer, AnswerClass
 from salescience_pipeline.tidy.model import LeftOut, Tidied
 
 _T = TypeVar("_T")
+_E = TypeVar("_E", bound=Permanent)
 _INT64 = 2**63
 _LAST_SECOND = 2**33
 _LISTED_PER_REASON = 50
@@ -43,7 +44,16 @@ def shown(value: object) -> str:
 
 def contract(answer: Answer, message: str) -> Contract:
     """The error for an answer without its documented shape; returned, so that ``raise ... from`` keeps the cause."""
-    return Contract(
+    return _refused(Contract, answer, message)
+
+
+def too_large(answer: Answer, message: str) -> TooLarge:
+    """The error for an answer with more in it than we take."""
+    return _refused(TooLarge, answer, message)
+
+
+def _refused(error: type[_E], answer: Answer, message: str) -> _E:
+    return error(
         message,
         provider=answer.request.provider,
         endpoint=answer.request.endpoint,
@@ -67,15 +77,7 @@ def body_of(answer: Answer, max_bytes: int | None = None) -> bytes:
     """
     cap = answer.request.max_bytes if max_bytes is None else max_bytes
     if answer.body.size > cap:
-        raise TooLarge(
-            f"The answer holds {answer.body.size} bytes and {cap} are allowed.",
-            provider=answer.request.provider,
-            endpoint=answer.request.endpoint,
-            subject=answer.request.subject.key,
-            request_id=answer.request_id,
-            status=answer.status,
-            attempts=answer.attempts,
-        )
+        raise too_large(answer, f"The answer holds {answer.body.size} bytes and {cap} are allowed.")
     return answer.body.read()
 
 

@@ -150,7 +150,7 @@ def _filings(bench: Bench) -> list[FilingRef]:
             recent["accessionNumber"], recent["form"], recent["filingDate"], recent["primaryDocument"], strict=True
         )
         for accession, form, filed, name in columns:
-            file = FileName(edgar_api.raw_document_name(name)) if name else None
+            file = FileName(name.rpartition("/")[2]) if name else None
             subject = outcome.request.subject
             assert subject.cik is not None
             day = dt.date.fromisoformat(filed)

@@ -233,14 +233,6 @@ def test_insider_forms_are_read_from_their_xml() -> None:
     assert plan.refused[0].reason.endswith("(3) was filed without XML.")
 
 
-@pytest.mark.parametrize(
-    ("named", "file"),
-    [("xslF345X05/wk-form4.xml", "wk-form4.xml"), ("form4.xml", "form4.xml"), ("a10k.htm", "a10k.htm"), ("", "")],
-)
-def test_the_rendering_of_an_ownership_form_is_not_the_form(named: str, file: str) -> None:
-    assert edgar_api.raw_document_name(named) == file
-
-
 # Symbols and shared addresses.
 
 
@@ -257,19 +249,6 @@ def test_addresses_of_single_requests() -> None:
     assert edgar_api.frame("us-gaap", "EarningsPerShareBasic", "USD/shares", "CY2024Q1").path == (
         "/api/xbrl/frames/us-gaap/EarningsPerShareBasic/USD-per-shares/CY2024Q1.json"
     )
-    between = (dt.date(2026, 1, 1), dt.date(2026, 2, 1))
-    search = edgar_api.full_text_search(
-        '"going concern"', forms=["8-K", "10-K"], ciks=[cik], between=between, offset=100
-    )
-    assert dict(search.params) == {
-        "q": '"going concern"',
-        "forms": "8-K,10-K",
-        "ciks": "0009900001",
-        "from": "100",
-        "dateRange": "custom",
-        "startdt": "2026-01-01",
-        "enddt": "2026-02-01",
-    }
     assert edgar_api.company_facts(cik, Subject("X")).canonical_url == (
         "https://data.sec.gov/api/xbrl/companyfacts/CIK0009900001.json"
     )

@@ -195,7 +195,7 @@ def test_entities_come_from_where_they_are_certain() -> None:
         ("Quill Ada", "officer_of", "Wrenfield Corp", "CEO"),
         ("Quill Ada", "owner_of", "Wrenfield Corp", "reporting owner"),
     ]
-    assert graph.of_kind("company")[0].cik == "0000000099"
+    assert next(entity.cik for entity in graph.entities if entity.kind == "company") == "0000000099"
 
 
 def test_a_submission_relates_its_filer_to_subsidiaries_auditor_and_officers() -> None:
@@ -212,7 +212,7 @@ def test_a_submission_relates_its_filer_to_subsidiaries_auditor_and_officers() -
         ("Wrenfield GmbH", "subsidiary_of"), ("Wrenfield Services LLC", "subsidiary_of"), ("Marsh & Weller LLP", "auditor_of"),
     }  # fmt: skip
     assert {relation.object.cik for relation in graph.relations} == {"0000000099"}
-    dates = {entity.canonical: entity for entity in graph.of_kind("date")}
+    dates = {entity.canonical: entity for entity in graph.entities if entity.kind == "date"}
     mention = dates["September 9, 1999"].mentions[0]
     assert made.blocks[mention.block].text[mention.start : mention.end] == "September 9, 1999"
 
