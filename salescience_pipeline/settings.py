@@ -18,6 +18,9 @@ _SEC_LIMIT = 10.0
 """Requests per second and user, over all machines: SEC's fair-access rule."""
 
 
+_NAMED_URLS = ("tiingo", "finnhub", "polygon", "alphavantage")
+
+
 class World(StrEnum):
     """Where the data comes from; each world has a folder, a ledger and a warehouse of its own."""
 
@@ -139,6 +142,41 @@ class Settings(BaseSettings):
         default={},
         description="JSON object of provider id to base URL that replaces the provider's own hosts: a proxy, or a test server.",
     )
+    tiingo_base_url: str | None = Field(
+        None,
+        validation_alias=AliasChoices(
+            "SALESCIENCE_TIINGO_BASE_URL", "TIINGO_BASE_URL", "TIINGO_SERVICE_URL", "tiingo_base_url"
+        ),
+        pattern="^https?://",
+        description="As base_urls, for Tiingo alone; it must speak the provider's own protocol.",
+    )
+    finnhub_base_url: str | None = Field(
+        None,
+        validation_alias=AliasChoices(
+            "SALESCIENCE_FINNHUB_BASE_URL", "FINNHUB_BASE_URL", "FINNHUB_SERVICE_URL", "finnhub_base_url"
+        ),
+        pattern="^https?://",
+        description="As base_urls, for Finnhub alone; it must speak the provider's own protocol.",
+    )
+    polygon_base_url: str | None = Field(
+        None,
+        validation_alias=AliasChoices(
+            "SALESCIENCE_POLYGON_BASE_URL", "POLYGON_BASE_URL", "POLYGON_SERVICE_URL", "polygon_base_url"
+        ),
+        pattern="^https?://",
+        description="As base_urls, for Polygon alone; it must speak the provider's own protocol.",
+    )
+    alphavantage_base_url: str | None = Field(
+        None,
+        validation_alias=AliasChoices(
+            "SALESCIENCE_ALPHAVANTAGE_BASE_URL",
+            "ALPHAVANTAGE_BASE_URL",
+            "ALPHAVANTAGE_SERVICE_URL",
+            "alphavantage_base_url",
+        ),
+        pattern="^https?://",
+        description="As base_urls, for Alpha Vantage alone; it must speak the provider's own protocol.",
+    )
     sandbox_url: str | None = Field(
         None, description="A sandbox that already runs; without it one is started when it is needed."
     )
@@ -241,7 +279,7 @@ class Settings(BaseSettings):
     )
     kafka_topic: str = Field(
         "orchestrator-events",
-        validation_alias=AliasChoices("SALESCIENCE_KAFKA_TOPIC", "KAFKA_TOPIC", "kafka_topic"),
+        validation_alias=AliasChoices("SALESCIENCE_KAFKA_TOPIC", "KAFKA_TOPIC", "EVENT_HUB_NAME", "kafka_topic"),
         pattern=r"^[A-Za-z0-9._-]{1,200}$",
         description="The topic of submissions and tasks; what nobody can read goes to <topic>.dlq.",
     )
@@ -252,10 +290,30 @@ class Settings(BaseSettings):
     kafka_config: dict[str, SecretStr] = Field(
         default={}, description="JSON object of more librdkafka settings, as security.protocol and sasl.password."
     )
+    event_hub_connection: SecretStr | None = Field(
+        None,
+        validation_alias=AliasChoices(
+            "SALESCIENCE_EVENT_HUB_CONNECTION", "EVENT_HUB_CONNECTION_STRING", "event_hub_connection"
+        ),
+        description="Connection string of an Azure Event Hubs namespace, which speaks Kafka's protocol: gives brokers, TLS and "
+        "SASL.",
+    )
+    event_mode: str | None = Field(
+        None,
+        validation_alias=AliasChoices("SALESCIENCE_EVENT_MODE", "EVENT_MODE", "event_mode"),
+        pattern="^(http|kafka|amqp)$",
+        description="How tasks come in besides HTTP: `kafka` as use_kafka, `http` by nothing else; `amqp` is refused with the "
+        "way around it.",
+    )
     orchestrate_direct: bool = Field(
         False, description="Whether /api/orchestrate/direct answers in the live world too; it is meant for tests."
     )
-    log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="Level of our own log lines.")
+    log_level: str = Field(
+        "INFO",
+        validation_alias=AliasChoices("SALESCIENCE_LOG_LEVEL", "LOG_LEVEL", "log_level"),
+        pattern="^(DEBUG|INFO|WARNING|ERROR)$",
+        description="Level of our own log lines.",
+    )
     log_format: str = Field(
         "text",
         pattern="^(text|json)$",
@@ -272,6 +330,11 @@ class Settings(BaseSettings):
     def _world_has_what_it_needs(self) -> Settings:
         if self.world is World.CORPUS and self.corpus is None:
             raise SettingsError("The corpus world needs SALESCIENCE_CORPUS, the folder of recorded filings.")
+        if self.event_mode == "amqp":
+            raise SettingsError(
+                "AMQP is not spoken here; Azure Event Hubs takes Kafka's protocol too: set SALESCIENCE_EVENT_HUB_CONNECTION "
+                "and SALESCIENCE_EVENT_MODE=kafka."
+            )
         if self.is_live and self.edgar_rate > _SEC_LIMIT:
             raise SettingsError("SALESCIENCE_EDGAR_RATE may be 10 at most: SEC shuts out who asks faster.")
         return self
@@ -309,6 +372,17 @@ class Settings(BaseSettings):
         """The values of all secret settings, for the redactor."""
         held = (getattr(self, name) for name in type(self).model_fields)
         return [value.get_secret_value() for value in held if isinstance(value, SecretStr)]
+
+    @property
+    def provider_urls(self) -> dict[str, str]:
+        """Base URLs that replace the providers' own, by provider id."""
+        named = {provider: getattr(self, f"{provider}_base_url") for provider in _NAMED_URLS}
+        return {provider: url for provider, url in named.items() if url is not None} | self.base_urls
+
+    @property
+    def takes_kafka(self) -> bool:
+        """Whether tasks come in over Kafka as well."""
+        return self.use_kafka if self.event_mode is None else self.event_mode == "kafka"
 
     @property
     def is_live(self) -> bool:

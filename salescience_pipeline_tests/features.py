@@ -209,14 +209,8 @@ PROVED: Mapping[str, tuple[str, ...]] = {
 """Id -> tests of other names that prove it."""
 
 NOT_MET: Mapping[str, str] = {
-    "000-19": "The level is SALESCIENCE_LOG_LEVEL; REDIS_URL is ignored, since there is no Redis.",
-    "001-29": "SALESCIENCE_BASE_URLS names them; the source's variables are those of services that no longer exist.",
     "001-28": "Rules for Prometheus are shipped; who is told, and once for many, is its Alertmanager's.",
     "001-30": "The lake is a local folder; the cloud database of the source is not there to be configured.",
-    "002-15": "Event Hubs speaks Kafka's protocol and takes its settings; AMQP itself is not spoken.",
-    "002-16": "Offsets live with the consumer group, so there is no checkpoint store.",
-    "002-19": "Compose has no profile for Kafka and there is no script for an emulator; `salescience sandbox` and `up` do it.",
-    "002-24": "No chart for Kubernetes is shipped; compose and systemd are.",
     "004-24": "Links of the source's own project: nothing to build.",
 }
 """Id -> why no test proves it whole."""

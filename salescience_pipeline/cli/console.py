@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from salescience_pipeline.environment import notices_here
 from salescience_pipeline.settings import Settings, SettingsError, World
 
 # A pipe has no width of its own; 80 columns would cut every table in two.
@@ -69,6 +70,12 @@ def show_note(settings: Settings) -> None:
     """Say that data is not real and current, wherever it is not."""
     if settings.provenance_note:
         err.print(f"[yellow]{settings.provenance_note}[/yellow]")
+
+
+def show_notices() -> None:
+    """Say which variables of the environment mean nothing here."""
+    for notice in notices_here():
+        err.print(f"[yellow]{escape(notice)}[/yellow]")
 
 
 def show_rows(

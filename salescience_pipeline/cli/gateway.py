@@ -19,6 +19,7 @@ from salescience_pipeline.cli.console import (
     settings_for,
     show_json,
     show_note,
+    show_notices,
     show_rows,
 )
 
@@ -57,6 +58,7 @@ def gateway(
             "set SALESCIENCE_GATEWAY_AUTH=api_key."
         )
     show_note(settings)
+    show_notices()
     as_json = settings.log_format == "json"
     logs.install(
         settings.log_level, settings.log_format, secrets=settings.secrets(), more=("uvicorn",) if as_json else ()

@@ -6,7 +6,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from salescience_pipeline.cli.console import Corpus, Home, Live, environment_for, out, settings_for, show_note
+from salescience_pipeline.cli.console import (
+    Corpus,
+    Home,
+    Live,
+    environment_for,
+    out,
+    settings_for,
+    show_note,
+    show_notices,
+)
 
 if TYPE_CHECKING:
     from salescience_pipeline.acquisition.services import Services
@@ -32,6 +41,7 @@ def up(
 
     settings = settings_for(live=live, corpus=corpus, home=home)
     show_note(settings)
+    show_notices()
     with Services.open(settings) as services:
         for hint in services.require_credentials():
             out.print(f"[yellow]{hint}[/yellow]")
@@ -47,7 +57,7 @@ def up(
         children = stack(
             environment, port=port, folder=settings.root / "run", gateway_port=api_port,
             gateway_settings=neighbours(settings, services.sandbox.url if services.sandbox is not None else None),
-            intake=settings.use_kafka,
+            intake=settings.takes_kafka,
         )  # fmt: skip
         with Supervisor(children, cwd=PROJECT) as supervisor:
             supervisor.wait_ready(f"http://127.0.0.1:{port}/server_info")

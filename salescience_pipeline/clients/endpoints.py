@@ -37,7 +37,7 @@ def base_urls(settings: Settings, sandbox_origin: str | None = None) -> dict[tup
         SettingsError: when the world needs a sandbox and none is given.
     """
     if settings.is_live:
-        own = settings.base_urls
+        own = settings.provider_urls
         return {(row.id, role): own.get(row.id, url) for row in PROVIDERS.values() for role, url in row.hosts.items()}
     origin = (sandbox_origin or settings.sandbox_url or "").rstrip("/")
     if not origin:

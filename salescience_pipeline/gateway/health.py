@@ -170,7 +170,7 @@ def build_router(state: State, upstreams: Upstreams, monitor: Monitor) -> APIRou
                 for name, service in services.items()
             },
             "overall": overall([service["status"] for service in services.values()]),
-            "event_mode": "kafka" if state.settings.use_kafka else "http",
+            "event_mode": "kafka" if state.settings.takes_kafka else "http",
         }
 
     @router.get("/health/ready")

@@ -8,6 +8,7 @@ What does not belong here: what a message means (``intake``).
 from __future__ import annotations
 
 import logging
+import re
 import threading
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -32,14 +33,40 @@ def client_config(settings: Settings) -> dict[str, Any]:
     """The settings of librdkafka: where the brokers are, and what the operator adds (SASL, TLS).
 
     Raises:
-        SettingsError: without brokers, or without an organisation in the live world.
+        SettingsError: without brokers, without an organisation in the live world, or with a connection string that is none.
     """
-    if not settings.kafka_servers:
+    hub = {} if settings.event_hub_connection is None else event_hub(settings.event_hub_connection.get_secret_value())
+    if not settings.kafka_servers and not hub:
         raise SettingsError("The intake needs SALESCIENCE_KAFKA_SERVERS, the brokers as host:port,host:port.")
     if settings.is_live and settings.kafka_organization is None:
         raise SettingsError("The intake needs SALESCIENCE_KAFKA_ORGANIZATION: whose topic it is.")
+    brokers = {"bootstrap.servers": settings.kafka_servers} if settings.kafka_servers else {}
     added = {name: value.get_secret_value() for name, value in settings.kafka_config.items()}
-    return {"bootstrap.servers": settings.kafka_servers, "client.id": "salescience", **added}
+    return {"client.id": "salescience", **hub, **brokers, **added}
+
+
+def event_hub(connection: str) -> dict[str, str]:
+    """The settings of librdkafka for a namespace of Azure Event Hubs, from its connection string.
+
+    https://learn.microsoft.com/azure/event-hubs/apache-kafka-configurations
+
+    Raises:
+        SettingsError: when it names no namespace or no key; the text is not repeated.
+    """
+    parts = dict(part.partition("=")[::2] for part in connection.strip().split(";") if part)
+    found = re.fullmatch(r"sb://([A-Za-z0-9.-]+)/?", parts.get("Endpoint", ""))
+    if found is None or not parts.get("SharedAccessKey"):
+        raise SettingsError(
+            "SALESCIENCE_EVENT_HUB_CONNECTION must be a connection string: "
+            "Endpoint=sb://NAME.servicebus.windows.net/;SharedAccessKeyName=...;SharedAccessKey=..."
+        )
+    return {
+        "bootstrap.servers": f"{found[1]}:9093",
+        "security.protocol": "SASL_SSL",
+        "sasl.mechanism": "PLAIN",
+        "sasl.username": "$ConnectionString",
+        "sasl.password": connection.strip(),
+    }
 
 
 class Intake:
