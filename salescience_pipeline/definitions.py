@@ -20,9 +20,11 @@ from salescience_pipeline.orchestration.io_manager import LakeIOManager
 from salescience_pipeline.orchestration.jobs import build_jobs
 from salescience_pipeline.orchestration.maintenance import build_audit_asset, build_maintenance_job
 from salescience_pipeline.orchestration.quality_checks import (
-    build_quality_asset,
+    build_quality_assets,
     build_quality_checks,
     build_quality_job,
+    build_recheck,
+    build_recheck_job,
 )
 from salescience_pipeline.orchestration.resources import ServicesResource
 from salescience_pipeline.orchestration.schedules import build_schedules
@@ -46,11 +48,11 @@ def build_defs(
                 *build_assets(),
                 build_document_assets(),
                 build_indicator_asset(),
-                build_quality_asset(),
+                *build_quality_assets(),
                 build_audit_asset(),
             ],
-            asset_checks=[build_quality_checks()],
-            jobs=[*build_jobs(), build_quality_job(), build_maintenance_job(), submission],
+            asset_checks=[build_quality_checks(), build_recheck()],
+            jobs=[*build_jobs(), build_quality_job(), build_recheck_job(), build_maintenance_job(), submission],
             schedules=build_schedules(),
             sensors=[*build_sensors(), build_document_sensor(), build_indicator_sensor(), submissions],
             resources={"services": services, LAKE_IO: LakeIOManager(services=services), **(resources or {})},

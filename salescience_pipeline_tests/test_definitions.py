@@ -51,6 +51,7 @@ ACQUISITION = [
     "core_yahoo__company_profiles",
     "core_yahoo__eod_prices",
     "ops_salescience__quality_findings",
+    "ops_salescience__retrieval_confidence",
     "raw_salescience__http_answers",
 ]
 
@@ -253,6 +254,7 @@ def test_every_schedule_runs_on_new_york_time_and_has_a_job(acquisition: dg.Defi
     assert {schedule.name for schedule in repository.schedule_defs} == wanted | {
         "data_quality",
         "repair",
+        "recheck",
         "lake_maintenance",
     }
     for schedule in repository.schedule_defs:

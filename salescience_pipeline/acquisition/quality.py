@@ -9,15 +9,17 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import pyarrow as pa
 
+from salescience_pipeline.acquisition.asking import ask
+from salescience_pipeline.acquisition.confidence import CONFIDENCE, DOCUMENTS, DOUBTFUL, store_confidence
 from salescience_pipeline.acquisition.drift import DriftFinding, find_drift
 from salescience_pipeline.acquisition.indicators import compare_with_alpha_vantage
 from salescience_pipeline.acquisition.services import Services
 from salescience_pipeline.catalog.scopes import Scope
 from salescience_pipeline.catalog.tables import TABLES
+from salescience_pipeline.lake.errors import CorruptBlob
 from salescience_pipeline.lake.tables import Slice
 from salescience_pipeline.tidy.computed_indicators import COMPUTED_TABLE
 
@@ -25,14 +27,18 @@ FINDINGS = "ops_salescience__quality_findings"
 TIINGO, YAHOO = "core_tiingo__eod_prices", "core_yahoo__eod_prices"
 SOURCE = "quality"
 
-CROSS_CHECK, STALE, GAPS, OUTLIERS, DRIFT, AUDIT = (
+CROSS_CHECK, STALE, GAPS, OUTLIERS, DRIFT, AUDIT, BYTES, TRUST = (
     "prices_agree_with_second_source",
     "prices_are_not_stale",
     "prices_have_no_gaps",
     "returns_are_no_outliers",
     "answers_keep_their_shape",
     "indicators_agree_with_alpha_vantage",
+    "answers_are_as_received",
+    "documents_can_be_trusted",
 )
+REHASHED = 2_000_000_000
+"""Bytes of answers that one evening re-hashes, some ten seconds of work: an archive that is larger is read in as many parts."""
 APART = 0.005
 """Half a percent: rounding and late corrections stay below, a wrong day or a missed split does not."""
 FAR = 12.0
@@ -54,17 +60,6 @@ class Finding:
     expected: float | None = None
 
 
-def _query(sql: str, **tables: pa.Table) -> list[dict[str, Any]]:
-    import duckdb  # noqa: PLC0415 - only a check needs it
-
-    with duckdb.connect() as connection:
-        for name, rows in tables.items():
-            connection.register(name, rows)
-        answer = connection.execute(sql)
-        names = [column[0] for column in answer.description or ()]
-        return [dict(zip(names, row, strict=True)) for row in answer.fetchall()]
-
-
 def _prices(services: Services, table: str) -> pa.Table:
     return services.tables.read(
         table, columns=["ticker", "trade_date", "close", "adj_close", "split_factor", "adj_method"]
@@ -76,7 +71,7 @@ def cross_check(services: Services) -> list[Finding]:
 
     Adjusted levels of two methods drift apart by design, so never a level is held against one of another method.
     """
-    rows = _query(
+    rows = ask(
         """
         with both_sources as (
             select ticker, trade_date, t.close as ours, y.close as theirs,
@@ -107,9 +102,7 @@ def stale(services: Services) -> list[Finding]:
     """Followed tickers with stored prices, the newest of which is older than the last trading day that is out."""
     last = services.last_session()
     followed = services.ledger.watchlist.tickers(Scope.ENTIRE_WATCHLIST)
-    rows = _query(
-        "select ticker, max(trade_date) as newest from prices group by ticker", prices=_prices(services, TIINGO)
-    )
+    rows = ask("select ticker, max(trade_date) as newest from prices group by ticker", prices=_prices(services, TIINGO))
     newest: Mapping[str, dt.date] = {row["ticker"]: row["newest"] for row in rows}
     late = sorted((newest[name], str(name)) for name in followed if name in newest and newest[name] < last)
     return [
@@ -125,7 +118,7 @@ def gaps(services: Services) -> list[Finding]:
         return []
     days = prices["trade_date"].to_pylist()
     sessions = pa.table({"day": pa.array(services.sessions(min(days), max(days)), pa.date32())})
-    rows = _query(
+    rows = ask(
         """
         with spans as (select ticker, min(trade_date) as first, max(trade_date) as last from prices group by ticker)
         select spans.ticker, sessions.day from spans join sessions on sessions.day between spans.first and spans.last
@@ -143,7 +136,7 @@ def gaps(services: Services) -> list[Finding]:
 
 def outliers(services: Services) -> list[Finding]:
     """Daily adjusted returns far from the ticker's own median, in its own median absolute deviations."""
-    rows = _query(
+    rows = ask(
         """
         with returns as (
             select ticker, trade_date, adj_close / lag(adj_close) over (partition by ticker order by trade_date) - 1 as moved
@@ -186,6 +179,41 @@ def audited(services: Services) -> list[Finding]:
     return found
 
 
+def damaged(services: Services) -> list[Finding]:
+    """Archived answers whose bytes are not those that were received: all of a small archive, a part a day of a large one."""
+    if not services.archive.layout.audit.exists():
+        return []
+    today, audit = services.today(), services.archive.audit
+    parts = -(-audit.size() // REHASHED) or 1
+    found = []
+    for body in audit.bodies():
+        if int(body.sha256[:8], 16) % parts != today.toordinal() % parts:
+            continue
+        try:
+            services.archive.check(body)
+        except CorruptBlob as damage:
+            found.append(Finding(body.sha256[:12], today, str(damage), body.sha256))
+    return found
+
+
+def doubtful(services: Services) -> list[Finding]:
+    """Documents whose confidence lies below :data:`DOUBTFUL`, the least sure first; see ``confidence`` for the formula."""
+    rows = services.tables.read(CONFIDENCE).sort_by("score").to_pylist()
+    found = []
+    for row in rows:
+        if row["score"] < DOUBTFUL:
+            known = ("size", "section", "fact")
+            why = ", ".join(f"{name} {row[f'{name}_score']:.2f}" for name in known if row[f"{name}_score"] is not None)
+            why = why or "nothing to compare it with"
+            told = f"{row['filename']} can be trusted to {row['score']:.2f}: " + (
+                why if row["is_intact"] else "its bytes are not those that were received"
+            )
+            found.append(
+                Finding(row["accession"], services.today(), f"{told}.", row["filename"], row["score"], DOUBTFUL)
+            )
+    return found
+
+
 @dataclass(frozen=True, slots=True)
 class Check:
     """One check: its name, the table that it is about, and how it finds."""
@@ -208,26 +236,36 @@ CHECKS: tuple[Check, ...] = (
     Check(OUTLIERS, TIINGO, "No daily return lies far outside of the ticker's own history (median and MAD).", outliers),
     Check(DRIFT, "raw_salescience__http_answers", "Answers have the fields and types that they had before.", drifted),
     Check(AUDIT, COMPUTED_TABLE, "Computed indicators agree with those of Alpha Vantage.", audited),
+    Check(BYTES, "raw_salescience__http_answers", "Archived answers hold the bytes that were received.", damaged),
+    Check(TRUST, DOCUMENTS, "Every document came whole and looks like the issuer's others.", doubtful),
 )
 
 
 def run_checks(services: Services, *, run_id: str, names: Iterable[str] | None = None) -> dict[str, list[Finding]]:
     """Run the checks, store what each found in place of what it found before, and return it by check."""
     wanted = set(names) if names is not None else {check.name for check in CHECKS}
-    found = {check.name: check.find(services) for check in CHECKS if check.name in wanted}
-    now = services.now()
+    found: dict[str, list[Finding]] = {}
     for check in CHECKS:
-        if check.name in found:
-            rows = _rows(check, found[check.name], run_id, now)
-            services.tables.write(FINDINGS, rows, Slice(values={"check_name": [check.name]}))
+        if check.name in wanted:
+            if check.name == TRUST:
+                # After the digests: a damaged body is remembered, and nobody trusts it.
+                store_confidence(services, run_id)
+            found[check.name] = check.find(services)
+            store_findings(services, check.name, check.table, found[check.name], run_id)
     return found
 
 
-def _rows(check: Check, findings: Sequence[Finding], run_id: str, now: dt.datetime) -> pa.Table:
+def store_findings(services: Services, check: str, table: str, findings: Sequence[Finding], run_id: str) -> None:
+    """Store what ``check`` found in place of what it found before."""
+    rows = _rows(check, table, findings, run_id, services.now())
+    services.tables.write(FINDINGS, rows, Slice(values={"check_name": [check]}))
+
+
+def _rows(check: str, table: str, findings: Sequence[Finding], run_id: str, now: dt.datetime) -> pa.Table:
     unique = {(one.subject, one.on_date, one.detail): one for one in findings}
     rows = [
         {
-            "check_name": check.name, "dataset": check.table, "subject": one.subject, "on_date": one.on_date,
+            "check_name": check, "dataset": table, "subject": one.subject, "on_date": one.on_date,
             "detail": one.detail, "observed": one.observed, "expected": one.expected, "sentence": one.sentence,
             "checked_at": now, "source": SOURCE, "fetched_at": now, "raw_sha256": "", "run_id": run_id,
         }

@@ -31,6 +31,11 @@ _ROWS: tuple[Chore, ...] = (
         "Asks for what failed or is missing, every night after the last job of the day and when the providers' quotas have "
         "begun anew.",
     ),
+    Chore(
+        "recheck",
+        "15 4 * * 0",
+        "Fetches a few filed documents again, others every week, and holds them against what is stored.",
+    ),
     Chore("lake-maintenance", "30 3 * * *", "Housekeeping of the lake, every night."),
 )
 

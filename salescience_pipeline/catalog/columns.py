@@ -338,6 +338,16 @@ _ROWS: tuple[Column, ...] = (
     Column("observed", _F64, "What was found, as a number, where it is one."),
     Column("expected", _F64, "What it was held against, as a number, where it is one."),
     Column("sentence", _STR, "What is wrong, in a sentence."),
+    Column("score", _F64, "How far the document can be trusted, from 0 to 1.", "ratio"),
+    Column("is_intact", _BOOL, "Whether the archive holds the bytes that were received."),
+    Column(
+        "size_score", _F64, "How usual the length is among the issuer's documents of the form; null: none.", "ratio"
+    ),
+    Column("section_score", _F64, "Items found of as many as is usual for issuer and form; null: not known.", "ratio"),
+    Column(
+        "text_fingerprint", _STR, "SimHash of the document's words in 16 hexadecimal digits; close ones say the same."
+    ),
+    Column("fact_score", _F64, "Share of figures on which document and company facts agree; null: not known.", "ratio"),
     Column("provider", _STR, "Provider, as in the provider catalogue."),
     Column("field", _STR, "Path of a field in the answers; [] for each item of a list, {} of an object by key."),
     Column("json_types", _LIST, "Types that the field's values had: string, number, bool, object, list; sorted."),

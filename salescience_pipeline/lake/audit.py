@@ -297,6 +297,10 @@ class Audit:
         rows = self._select("select (select count(*) from answers), (select count(*) from bodies)", ())
         return int(rows[0][0]), int(rows[0][1])
 
+    def size(self) -> int:
+        """Bytes of all bodies, uncompressed."""
+        return int(self._select("select coalesce(sum(size), 0) from bodies", ())[0][0])
+
     def dangling(self) -> list[str]:
         """Digests that attempts point at and no body has; always empty unless somebody edited the database."""
         rows = self._select(

@@ -4,15 +4,21 @@ Each shows the rows that failed; all of them go into the table of findings, from
 here: how a check finds (``acquisition.quality``).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 import dagster as dg
+from pydantic import Field
 
 from salescience_pipeline.catalog.tables import TABLES
 from salescience_pipeline.orchestration.metadata import definition_metadata
 from salescience_pipeline.orchestration.resources import ServicesResource
 
-FINDINGS = "ops_salescience__quality_findings"
+if TYPE_CHECKING:
+    from salescience_pipeline.acquisition.quality import Finding
+
+FINDINGS, CONFIDENCE = "ops_salescience__quality_findings", "ops_salescience__retrieval_confidence"
+RECHECK = "documents_are_as_filed"
 CHECKS = {
     "prices_agree_with_second_source": (
         "core_tiingo__eod_prices",
@@ -35,17 +41,30 @@ CHECKS = {
         "core_salescience__technical_indicators",
         "Computed indicators agree with those that Alpha Vantage computes.",
     ),
+    "answers_are_as_received": (
+        "raw_salescience__http_answers",
+        "Archived answers hold the bytes that were received: a flipped byte is found.",
+    ),
+    "documents_can_be_trusted": (
+        CONFIDENCE,
+        "Every document came whole and looks like the issuer's others: a score from 0 to 1, by a formula.",
+    ),
 }
 """Each check with the asset that it is about."""
 _SHOWN = 50
 
 
-def build_quality_asset() -> dg.AssetSpec:
-    """The table of findings; the checks write it."""
-    table = TABLES[FINDINGS]
+def build_quality_assets() -> list[dg.AssetSpec]:
+    """The tables that the checks write: what they found, and how far each document can be trusted."""
+    about = sorted({asset for asset, _ in CHECKS.values()} - {FINDINGS, CONFIDENCE})
+    return [_spec(FINDINGS, about), _spec(CONFIDENCE, ["core_sec__documents"])]
+
+
+def _spec(name: str, deps: list[str]) -> dg.AssetSpec:
+    table = TABLES[name]
     return dg.AssetSpec(
-        FINDINGS,
-        deps=sorted({asset for asset, _ in CHECKS.values()} - {FINDINGS}),
+        name,
+        deps=deps,
         group_name=table.group,
         description=table.description,
         kinds={"delta", "table"},
@@ -74,7 +93,24 @@ def build_quality_checks() -> dg.AssetChecksDefinition:
         for name, findings in found.items():
             if name not in selected:
                 continue
-            rows = [
+            yield _result(name, CHECKS[name][0], findings)
+        total = sum(map(len, found.values()))
+        counts = {name: len(findings) for name, findings in found.items()}
+        told: dict[str, dg.RawMetadataValue] = {"dagster/row_count": total, "found": dg.MetadataValue.json(counts)}
+        context.op_execution_context.log_event(dg.AssetMaterialization(FINDINGS, metadata=told))
+        if "documents_can_be_trusted" in found:
+            judged: dict[str, dg.RawMetadataValue] = {"dagster/row_count": services.get().tables.row_count(CONFIDENCE)}
+            context.op_execution_context.log_event(dg.AssetMaterialization(CONFIDENCE, metadata=judged))
+
+    return check_quality
+
+
+def _result(name: str, asset: str, findings: "Sequence[Finding]", **figures: int) -> dg.AssetCheckResult:
+    """The verdict of a check with the rows that failed."""
+    metadata: dict[str, dg.RawMetadataValue] = {"findings": len(findings), **figures}
+    if findings:
+        metadata["rows_that_failed"] = dg.MetadataValue.table(
+            [
                 dg.TableRecord(
                     {
                         "subject": one.subject,
@@ -85,23 +121,55 @@ def build_quality_checks() -> dg.AssetChecksDefinition:
                 )
                 for one in findings[:_SHOWN]
             ]
-            metadata: dict[str, dg.RawMetadataValue] = {"findings": len(findings)}
-            if rows:
-                metadata["rows_that_failed"] = dg.MetadataValue.table(rows)
-            yield dg.AssetCheckResult(
-                asset_key=CHECKS[name][0],
-                check_name=name,
-                passed=not findings,
-                severity=dg.AssetCheckSeverity.WARN,
-                description=findings[0].sentence if findings else None,
-                metadata=metadata,
-            )
-        total = sum(map(len, found.values()))
-        counts = {name: len(findings) for name, findings in found.items()}
-        told: dict[str, dg.RawMetadataValue] = {"dagster/row_count": total, "found": dg.MetadataValue.json(counts)}
-        context.op_execution_context.log_event(dg.AssetMaterialization(FINDINGS, metadata=told))
+        )
+    return dg.AssetCheckResult(
+        asset_key=asset,
+        check_name=name,
+        passed=not findings,
+        severity=dg.AssetCheckSeverity.WARN,
+        description=findings[0].sentence if findings else None,
+        metadata=metadata,
+    )
 
-    return check_quality
+
+class RecheckConfig(dg.Config):
+    """How much a recheck fetches."""
+
+    documents: int = Field(default=5, ge=1, le=100, description="Documents that are fetched again, a request each.")
+
+
+def build_recheck() -> dg.AssetChecksDefinition:
+    """The check that fetches documents again; apart from the others, because it sends requests."""
+
+    @dg.multi_asset_check(
+        name="recheck_documents",
+        specs=[
+            dg.AssetCheckSpec(
+                RECHECK,
+                asset=CONFIDENCE,
+                description="Documents that are fetched again are those that were stored; what differs is told with how much.",
+            )
+        ],
+        description="Fetches a few stored documents again, others every week, and compares them.",
+    )
+    def recheck_documents(
+        context: dg.AssetCheckExecutionContext, config: RecheckConfig, services: ServicesResource
+    ) -> Iterator[dg.AssetCheckResult]:
+        from salescience_pipeline.acquisition.recheck import recheck  # noqa: PLC0415 - only a run needs it
+
+        done = recheck(services.get(), run_id=context.run.run_id, size=config.documents)
+        yield _result(RECHECK, CONFIDENCE, done.findings, requests=done.asked)
+
+    return recheck_documents
+
+
+def build_recheck_job() -> "dg.UnresolvedAssetJobDefinition":
+    """The job of that check."""
+    return dg.define_asset_job(
+        "recheck",
+        selection=dg.AssetSelection.checks(dg.AssetCheckKey(dg.AssetKey(CONFIDENCE), RECHECK)),
+        description="Fetches a few filed documents again, others every week, and holds them against what is stored.",
+    )
 
 
 def build_quality_job() -> "dg.UnresolvedAssetJobDefinition":

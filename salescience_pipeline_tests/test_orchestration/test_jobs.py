@@ -237,4 +237,9 @@ def test_the_quality_job_shows_the_rows_that_failed(runner: Runner, services: Se
     assert "ALDRN" in str(stale.metadata["rows_that_failed"])
     assert stale.description == "The newest price is of 2026-06-08, the last trading day was 2026-06-12."
     assert all(check.passed for check in checks.values())
+    assert {"answers_are_as_received", "documents_can_be_trusted"} <= checks.keys()
     assert services.tables.row_count("ops_salescience__quality_findings") == 1
+    again = runner.run("recheck")
+    assert again.success
+    (filed,) = again.get_asset_check_evaluations()
+    assert (filed.check_name, filed.passed, filed.metadata["requests"].value) == ("documents_are_as_filed", True, 0)
