@@ -1,4 +1,4 @@
-"""What every room's tests share: a real PostgreSQL and a sandbox, each started once, and the rooms opened on an empty home."""
+"""What every room's tests share: one real PostgreSQL, one sandbox, ledgers on both databases, the rooms on an empty home."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from sqlalchemy import create_engine
 from salescience_pipeline.acquisition.sandbox_process import Sandbox, ensure_sandbox
 from salescience_pipeline.acquisition.services import Services
 from salescience_pipeline.fiction.filings import Cabinet
+from salescience_pipeline.ledger import Ledger
 from salescience_pipeline.settings import Settings
 from salescience_pipeline_tests import features
 from salescience_pipeline_tests.test_sandbox.serving import WORLD
@@ -161,3 +162,19 @@ def postgres_url(postgres_server: str) -> Iterator[str]:
     with admin.connect() as connection:
         connection.exec_driver_sql(f"DROP DATABASE {name} WITH (FORCE)")
     admin.dispose()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def ledger_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """URL of an empty database: a SQLite file, then a PostgreSQL database."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'ledger.db'}"
+    url: str = request.getfixturevalue("postgres_url")
+    return url
+
+
+@pytest.fixture
+def ledger(ledger_url: str) -> Iterator[Ledger]:
+    """A ledger on that database."""
+    with Ledger.open(ledger_url) as opened:
+        yield opened

@@ -9,12 +9,13 @@ import datetime as dt
 import gzip
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from email.utils import format_datetime, parsedate_to_datetime
 from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import Message, Send
 
 GZIP_FROM = 512
 """Bodies below this size are sent as they are, as the providers' edges do."""
@@ -28,6 +29,22 @@ def dumps(value: Any) -> bytes:
 def http_date(moment: dt.datetime) -> str:
     """A moment as an HTTP date (always GMT)."""
     return format_datetime(moment.astimezone(dt.UTC), usegmt=True)
+
+
+async def held_back(app: Callable[[Send], Awaitable[None]]) -> tuple[Message, bytes]:
+    """The answer that ``app`` gives, kept from the wire: how it starts (empty if it gave none), and its body."""
+    start: Message = {}
+    body = bytearray()
+
+    async def keep(message: Message) -> None:
+        nonlocal start
+        if message["type"] == "http.response.start":
+            start = message
+        else:
+            body.extend(message.get("body", b""))
+
+    await app(keep)
+    return start, bytes(body)
 
 
 class Prepared:

@@ -10,12 +10,13 @@ import gzip
 import io
 import json
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from salescience_pipeline.fiction.happenings import FieldChange
-from salescience_pipeline.sandbox.answers import dumps
+from salescience_pipeline.sandbox.answers import dumps, held_back
 
 
 def drifted(value: Any, changes: Sequence[FieldChange]) -> Any:
@@ -85,18 +86,8 @@ async def answer_drifted(
     app: ASGIApp, changes: Sequence[FieldChange], scope: Scope, receive: Receive, send: Send
 ) -> None:
     """Let ``app`` answer and send its answer with the changes."""
-    start: Message | None = None
-    body = bytearray()
-
-    async def keep(message: Message) -> None:
-        nonlocal start
-        if message["type"] == "http.response.start":
-            start = message
-        else:
-            body.extend(message.get("body", b""))
-
-    await app(scope, receive, keep)
-    if start is not None:
-        start, whole = _rewritten(start, bytes(body), changes)
+    start, body = await held_back(partial(app, scope, receive))
+    if start:
+        start, whole = _rewritten(start, body, changes)
         await send(start)
         await send({"type": "http.response.body", "body": whole})

@@ -17,9 +17,10 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from starlette.responses import Response
-from starlette.types import Message, Receive, Send
+from starlette.types import Receive, Send
 
 from salescience_pipeline.fiction.companies import chance
+from salescience_pipeline.sandbox.answers import held_back
 
 KINDS = frozenset(
     "status timeout cut cut_gzip html slow empty not_json reset latency gzip_bomb block_page limit".split()  # noqa: SIM905
@@ -264,25 +265,9 @@ async def _reset(call: Call) -> None:
         await _gone(call)
 
 
-async def _collect(call: Call) -> tuple[Message, bytes]:
-    """The proper answer, kept back."""
-    start: Message = {}
-    body = bytearray()
-
-    async def keep(message: Message) -> None:
-        nonlocal start
-        if message["type"] == "http.response.start":
-            start = message
-        else:
-            body.extend(message.get("body", b""))
-
-    await call.proper(keep)
-    return start, bytes(body)
-
-
 async def _cut(call: Call, rule: Rule) -> str:
     """Promise the whole body and stop early; ``cut_gzip`` keeps HTTP whole and cuts the compressed stream."""
-    start, body = await _collect(call)
+    start, body = await held_back(call.proper)
     keep = min(int(rule.params.get("bytes", len(body) // 2)), max(0, len(body) - 1))
     if rule.kind == "cut_gzip":
         headers = [
@@ -309,7 +294,7 @@ async def _cut(call: Call, rule: Rule) -> str:
 
 async def _slow(call: Call, delay: float, bytes_per_second: float) -> None:
     """The proper answer, late or in drops."""
-    start, body = await _collect(call)
+    start, body = await held_back(call.proper)
     if delay:
         await asyncio.sleep(delay)
     await call.send(start)

@@ -55,6 +55,23 @@ class Source(Protocol):
         """Closures of the coming year."""
 
 
+def _listing(company: Company, *, active: bool) -> Row:
+    """What the list of tickers and a ticker's details both say."""
+    return {
+        "ticker": company.ticker,
+        "name": company.name,
+        "market": "stocks",
+        "locale": "us",
+        "primary_exchange": EXCHANGES[company.exchange],
+        "type": "ETF" if company.kind == "etf" else "CS",
+        "active": active,
+        "currency_name": company.currency.lower(),
+        "cik": f"{company.cik:010d}",
+        "composite_figi": f"FIC{company.cik:09d}",
+        "share_class_figi": f"FIS{company.cik:09d}",
+    }
+
+
 class FictionalSource:
     """Polygon's rows about the fictional market."""
 
@@ -119,18 +136,7 @@ class FictionalSource:
             if company.listed > on:
                 continue
             gone = world.delisted(company)
-            row: Row = {
-                "ticker": company.ticker,
-                "name": company.name,
-                "market": "stocks",
-                "locale": "us",
-                "primary_exchange": EXCHANGES[company.exchange],
-                "type": "ETF" if company.kind == "etf" else "CS",
-                "active": gone is None or gone >= on,
-                "currency_name": company.currency.lower(),
-                "cik": f"{company.cik:010d}",
-                "composite_figi": f"FIC{company.cik:09d}",
-                "share_class_figi": f"FIS{company.cik:09d}",
+            row = _listing(company, active=gone is None or gone >= on) | {
                 "last_updated_utc": f"{world.last_session}T00:00:00Z",
             }
             if gone is not None and gone < on:
@@ -146,18 +152,7 @@ class FictionalSource:
             return None
         shares = world.shares_on(company.ticker, world.last_session)
         close = world.close_on(company.ticker, world.last_date(company)) or 0.0
-        row: Row = {
-            "ticker": company.ticker,
-            "name": company.name,
-            "market": "stocks",
-            "locale": "us",
-            "primary_exchange": EXCHANGES[company.exchange],
-            "type": "ETF" if company.kind == "etf" else "CS",
-            "active": True,
-            "currency_name": company.currency.lower(),
-            "cik": f"{company.cik:010d}",
-            "composite_figi": f"FIC{company.cik:09d}",
-            "share_class_figi": f"FIS{company.cik:09d}",
+        row = _listing(company, active=True) | {
             "market_cap": round(shares * close, 2),
         }
         if company.kind != "etf":

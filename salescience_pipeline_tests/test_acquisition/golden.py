@@ -18,7 +18,7 @@ from salescience_pipeline.acquisition.parser_version import parser_version
 from salescience_pipeline.catalog.tables import PROVENANCE
 from salescience_pipeline.documents import DocumentError, Hints, parse
 from salescience_pipeline_tests.test_documents.look_alikes import OLD_HTML, SUBMISSION, TYPEWRITTEN, inline_filing
-from salescience_pipeline_tests.test_documents.test_extract import EX_21, FORM_4, RISKS, STATEMENT
+from salescience_pipeline_tests.test_documents.small_filings import EX_21, FORM_4, RISKS, STATEMENT
 
 GOLDEN = Path(__file__).with_name("golden.json")
 _EVERY = 11

@@ -14,7 +14,7 @@ from typer.testing import CliRunner, Result
 from salescience_pipeline.cli.documents import app
 from salescience_pipeline.documents.schemas import SCHEMAS
 from salescience_pipeline_tests.test_documents.look_alikes import inline_filing
-from salescience_pipeline_tests.test_documents.test_extract import RISKS, STATEMENT
+from salescience_pipeline_tests.test_documents.small_filings import RISKS, STATEMENT
 
 
 def run(*arguments: str | Path) -> Result:

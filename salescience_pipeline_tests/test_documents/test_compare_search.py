@@ -19,7 +19,7 @@ from salescience_pipeline.documents.errors import InvalidOption
 from salescience_pipeline.documents.search import Filed, Filter, SearchError, SearchIndex, snippet
 from salescience_pipeline.documents.view import to_page
 from salescience_pipeline_tests.test_documents.look_alikes import SUBMISSION, inline_filing
-from salescience_pipeline_tests.test_documents.test_extract import EX_21, FORM_4, STATEMENT
+from salescience_pipeline_tests.test_documents.small_filings import EX_21, FORM_4, STATEMENT
 
 
 def filing(risk: str, business: str = "We build turbines for utilities and service them in the field.") -> Document:

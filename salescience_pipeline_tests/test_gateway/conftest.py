@@ -1,10 +1,9 @@
-"""A ledger on both databases and jobs to put into it, a scripted service, and an identity provider."""
+"""Jobs to put into a ledger, a scripted service, and an identity provider."""
 
 from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,22 +17,6 @@ from salescience_pipeline_tests.test_gateway.scripted import Scripted
 from salescience_pipeline_tests.test_gateway.serving import served
 
 ACME, OTHER = OrganizationId("acme"), OrganizationId("other")
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def ledger_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """URL of an empty database: a SQLite file, then a PostgreSQL database."""
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'ledger.db'}"
-    url: str = request.getfixturevalue("postgres_url")
-    return url
-
-
-@pytest.fixture
-def ledger(ledger_url: str) -> Iterator[Ledger]:
-    """A ledger on that database."""
-    with Ledger.open(ledger_url) as opened:
-        yield opened
 
 
 @pytest.fixture

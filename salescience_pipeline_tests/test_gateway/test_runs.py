@@ -39,6 +39,13 @@ def _tick(instance: dg.DagsterInstance, overrides: dict[str, str]) -> list[dg.Ru
     return list(answer.run_requests or []) if isinstance(answer, dg.SensorResult) else []
 
 
+def _launched(instance: dg.DagsterInstance, overrides: dict[str, str], status: dg.DagsterRunStatus) -> tuple[Any, Any]:
+    """The first request of the sensor's next tick, and its run in ``status``."""
+    request = _tick(instance, overrides)[0]
+    run = instance.create_run_for_job(submission, run_config=request.run_config, tags=dict(request.tags), status=status)
+    return request, run
+
+
 def _run(instance: dg.DagsterInstance, overrides: dict[str, str], request: dg.RunRequest) -> dg.ExecuteInProcessResult:
     return submission.execute_in_process(
         instance=instance, run_config=request.run_config, tags=dict(request.tags), raise_on_error=False,
@@ -169,10 +176,7 @@ def test_003_08_the_chunk_of_a_run_that_ended_is_taken_back(
 ) -> None:
     job = new_job()
     submit(services.ledger, job)
-    request = _tick(instance, overrides)[0]
-    run: Any = instance.create_run_for_job(
-        submission, run_config=request.run_config, tags=dict(request.tags), status=dg.DagsterRunStatus.STARTED
-    )
+    request, run = _launched(instance, overrides, dg.DagsterRunStatus.STARTED)
     assert reap(instance, services.ledger) == 0
     assert services.ledger.dispatch.claim(str(request.run_key), run.run_id) is not None
     # A process number that no process can have: what a killed worker leaves behind.
@@ -220,10 +224,7 @@ def test_000_22_a_run_that_was_cancelled_while_it_waited_never_starts(
 ) -> None:
     job = new_job()
     submit(services.ledger, job)
-    request = _tick(instance, overrides)[0]
-    run: Any = instance.create_run_for_job(
-        submission, run_config=request.run_config, tags=dict(request.tags), status=dg.DagsterRunStatus.NOT_STARTED
-    )
+    request, run = _launched(instance, overrides, dg.DagsterRunStatus.NOT_STARTED)
     assert services.ledger.jobs.cancel(ACME, job.job_id, actor="t", request_id="request-1")
     assert reap(instance, services.ledger) == 0
     stored = instance.get_run_by_id(run.run_id)

@@ -4,26 +4,17 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 
 import pyarrow as pa
-import pytest
 
 from salescience_pipeline.acquisition.document_rows import Outcome, StoredDocument, rows_of
 from salescience_pipeline.catalog.tables import TABLES
 from salescience_pipeline.documents import Hints, parse
-from salescience_pipeline_tests.test_marts.test_market import Marts
+from salescience_pipeline_tests.test_marts.over_rows import Marts
 
 CIK = "0009900001"
 AT = dt.datetime(2026, 6, 15, 16, tzinfo=dt.UTC)
-
-
-@pytest.fixture
-def marts(tmp_path: Path) -> Iterator[Marts]:
-    made = Marts(tmp_path)
-    yield made
-    made.connection.close()
 
 
 def file(marts: Marts, accession: str, form: str, day: dt.date, markup: str) -> bytes:
