@@ -1,6 +1,6 @@
 """What the lake costs and survives: commits, queries against one sorted Parquet file, company, and kill -9.
 
-    python -m benchmarks.lake                 # issue 2's sizes: 1,000 tickers x 2,520 days, 40 increments, 50 kills
+    python -m benchmarks.lake                 # the full sizes: 1,000 tickers x 2,520 days, 40 increments, 50 kills
     python -m benchmarks.lake --tickers 100 --days 500 --kills 5      # a quick look
 
 CPU time is user and system time of this process over all its threads, the best of several rounds in which our files and the
@@ -44,7 +44,7 @@ QUERIES = {
     "q3": "select count(distinct ticker) from {r}",
     "q5": "select ticker, avg(close), max(high) from {r} group by 1",
 }
-"""q1 one ticker's history, q2 one day of all tickers, q3 distinct tickers, q5 grouped by ticker (reference/storage.md)."""
+"""q1 one ticker's history, q2 one day of all tickers, q3 distinct tickers, q5 grouped by ticker."""
 INCREMENTS, ROUNDS = 40, 20
 FETCHED = dt.datetime(2026, 11, 20, 22, tzinfo=dt.UTC)
 

@@ -1,8 +1,8 @@
 """What if: how many requests a trading day of all jobs would need for so many tickers, and whether the plans hold it.
 
-Pure arithmetic over the catalogue: the jobs' cron lines, the minima of the recipes (reference/providers.md, section 11) and
-the providers' price plans. Nothing is planned for real, and nothing is sent. What does not belong here: a plan for what is
-stored (``acquire.plan``).
+Pure arithmetic over the catalogue: the jobs' cron lines, the minima of the recipes and the providers' price plans.
+Nothing is planned for real, and nothing is sent. What does not belong here: a plan for what is stored
+(``acquire.plan``).
 """
 
 from __future__ import annotations

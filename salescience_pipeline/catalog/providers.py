@@ -1,7 +1,7 @@
 """The providers: where they are, how they know us, how fast we may ask, and under which terms.
 
-A limit is what we allow ourselves, not what the provider publishes: the margin is the difference, and its reason
-stands beside it. Facts and their sources: reference/providers.md, section 1.
+A limit is what we allow ourselves, not what the provider publishes: the margin is the difference, and its reason stands
+beside it.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 NEW_YORK = ZoneInfo("America/New_York")
 
 EOD_READY = dt.time(17, 30)
-"""When most end-of-day prices are out, New York time (Tiingo's own statement, reference/providers.md, section 5)."""
+"""When most end-of-day prices are out, New York time (Tiingo's own statement)."""
 
 _FIRST, _LAST_YEARS_AHEAD = dt.date(1990, 1, 2), 1
 

@@ -1,8 +1,8 @@
 """How each provider spells a ticker: the only place where a symbol changes its form.
 
 Our tables hold the canonical form (upper case, a dot before a share class: ``BRK.B``). On the way out
-:func:`provider_symbol` gives the provider's spelling, on the way in :func:`to_canonical` takes it back. Facts:
-reference/providers.md, section 9. What does not belong here: quoting for URLs, and who is behind a ticker on a date.
+:func:`provider_symbol` gives the provider's spelling, on the way in :func:`to_canonical` takes it back. What does not
+belong here: quoting for URLs, and who is behind a ticker on a date.
 """
 
 from __future__ import annotations

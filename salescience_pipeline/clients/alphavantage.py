@@ -1,7 +1,7 @@
-"""Alpha Vantage: its recipe and what its answers mean (reference/providers.md, sections 8 and 11).
+"""Alpha Vantage: its recipe and what its answers mean.
 
-What does not belong here: sending (``transport``), rows (``tidy.indicators``), which indicators there are
-(``catalog.indicators``).
+Sources: alphavantage.co/documentation and recorded answers. What does not belong here: sending (``transport``), rows
+(``tidy.indicators``), which indicators there are (``catalog.indicators``).
 """
 
 from __future__ import annotations

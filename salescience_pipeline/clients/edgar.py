@@ -1,4 +1,4 @@
-"""SEC EDGAR's recipes: which requests each dataset needs (reference/providers.md, sections 2 and 11).
+"""SEC EDGAR's recipes: which requests each dataset needs.
 
 What does not belong here: addresses and the meaning of answers (``edgar_api``), sending (``transport``), rows
 (``tidy.filings`` and its neighbours).

@@ -1,5 +1,6 @@
-"""SEC EDGAR's wire format: its addresses, its calendar and what its answers mean (reference/providers.md, section 2).
+"""SEC EDGAR's wire format: its addresses, its calendar and what its answers mean.
 
+Sources: SEC's pages on EDGAR's interfaces and on access to its data (sec.gov/search-filings), and recorded answers.
 What does not belong here: which requests a selection needs (``edgar``), sending them (``transport``).
 """
 

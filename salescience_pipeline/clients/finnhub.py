@@ -1,6 +1,7 @@
-"""Finnhub: its recipes and what its answers mean (reference/providers.md, sections 6 and 11).
+"""Finnhub: its recipes and what its answers mean.
 
-What does not belong here: sending (``transport``), rows (``tidy.quotes``, ``tidy.news`` and their neighbours).
+Sources: finnhub.io/docs/api and recorded answers. What does not belong here: sending (``transport``), rows
+(``tidy.quotes``, ``tidy.news`` and their neighbours).
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from salescience_pipeline.clients.planning import (
 from salescience_pipeline.identifiers import Ticker
 
 CUT_AT = {"company_news": 200, "earnings_calendar": 1_500}
-"""Rows from which on a list may have been cut: its cap is not documented (reference/providers.md, section 15)."""
+"""Rows from which on a list may have been cut: its cap is not documented."""
 NEWS_OVERLAP = dt.timedelta(days=2)
 """How far before the days asked for a range of news begins: late articles, and days that Finnhub counts in UTC."""
 _CALENDAR_ROOM = 1_200

@@ -25,7 +25,7 @@ class Breaker(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class GateRule:
-    """How fast and how stubbornly one provider may be asked (numbers: reference/features.md 3.1, design.md 6)."""
+    """How fast and how stubbornly one provider may be asked."""
 
     provider: str
     rate: float

@@ -16,7 +16,7 @@ from salescience_pipeline.identifiers import Accession, Cik, RequestId, Ticker
 
 
 class AnswerClass(StrEnum):
-    """What an answer means for us; one vocabulary for all providers (reference/providers.md, section 10)."""
+    """What an answer means for us; one vocabulary for all providers."""
 
     OK = "ok"
     UNCHANGED = "unchanged"

@@ -108,7 +108,7 @@ class Refusal:
 class RequestPlan:
     """The first wave of requests of a selection, with what it will cost.
 
-    ``minimum`` is the provable minimum for this selection and this knowledge (reference/providers.md, section 11);
+    ``minimum`` is the provable minimum for this selection and this knowledge;
     ``expected_follow_ups`` the number of requests that answers of the first wave are expected to cause.
     """
 

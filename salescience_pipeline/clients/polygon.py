@@ -1,6 +1,6 @@
-"""Polygon, now Massive: its recipe and what its answers mean (reference/providers.md, sections 7 and 11).
+"""Polygon, now Massive: its recipe and what its answers mean.
 
-What does not belong here: sending (``transport``), rows (``tidy.news``).
+Sources: polygon.io/docs and recorded answers. What does not belong here: sending (``transport``), rows (``tidy.news``).
 """
 
 from __future__ import annotations

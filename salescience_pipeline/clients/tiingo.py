@@ -1,6 +1,7 @@
-"""Tiingo: its recipes and what its answers mean (reference/providers.md, section 5).
+"""Tiingo: its recipes and what its answers mean.
 
-What does not belong here: sending (``transport``), rows (``tidy.prices``).
+Sources: tiingo.com/documentation and recorded answers. What does not belong here: sending (``transport``), rows
+(``tidy.prices``).
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ _LONGEST_QUERY = 1_800
 """Characters of ``tickers=...`` up to which the bulk call is narrowed; beyond, the whole market is one call as well."""
 _SPENT = re.compile(r"(?i)\brun over\b.*\b(?:allocation|symbol|bandwidth|limit)", re.DOTALL)
 _TYPICAL_ACTIONS = 4 / 252
-"""Share of tickers with a dividend or split on one day: quarterly payers (reference/providers.md, section 11)."""
+"""Share of tickers with a dividend or split on one day: quarterly payers."""
 
 
 def _headers(token: str | None) -> Mapping[str, str]:

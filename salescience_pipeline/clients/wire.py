@@ -20,7 +20,7 @@ from salescience_pipeline.clients.model import Body
 SPOOL_ABOVE = 4_000_000
 """Bytes above which a body moves from memory to a file."""
 RATIO_CAP = 100.0
-"""Decoded bytes per byte on the wire; real answers reach 15 (reference/providers.md 2.1)."""
+"""Decoded bytes per byte on the wire; real answers reach 15."""
 RATIO_FLOOR = 10_000_000
 """Decoded bytes below which the ratio is nobody's concern: ten megabytes are no bomb."""
 _PIECE = 1_000_000

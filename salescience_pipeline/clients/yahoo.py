@@ -1,6 +1,7 @@
-"""Yahoo Finance: its recipes, its session and what its answers mean (reference/providers.md, section 4).
+"""Yahoo Finance: its recipes, its session and what its answers mean.
 
-What does not belong here: sending (``transport``), rows (``tidy.prices``, ``tidy.companies``).
+Sources: recorded answers and what well-kept clients rely on; Yahoo documents nothing. What does not belong here:
+sending (``transport``), rows (``tidy.prices``, ``tidy.companies``).
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """Figures about a company and their series, computed from the world's bars and the invented accounts.
 
-The keys are Finnhub's; other providers take the figures that they show from here.
-Figures under ``metric`` are percent points where they are returns, margins or growth, and millions where they are amounts
-or volumes; under ``series`` margins and returns are fractions (reference/providers.md 6). Only quarters whose results were
-told count. Keys that the accounts do not support are left out. What does not belong here: HTTP.
+The keys are Finnhub's; other providers take the figures that they show from here. Figures under ``metric`` are percent
+points where they are returns, margins or growth, and millions where they are amounts or volumes; under ``series``
+margins and returns are fractions. Only quarters whose results were told count. Keys that the accounts do not support
+are left out. What does not belong here: HTTP.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Alpha Vantage as it answers: daily prices, technical indicators, overview and earnings, and every error with status 200.
 
-The wire format follows recorded answers and public client code (reference/providers.md 8). What does not belong here: the
-figures (``alphavantage_source``) and the formulas of the indicators (``indicators``).
+The wire format follows recorded answers and public client code. What does not belong here: the figures
+(``alphavantage_source``) and the formulas of the indicators (``indicators``).
 
 Keys: any is accepted as one of the free plan, except that one beginning with ``wrong`` is unknown, ``demo`` is the demo
 key, and one beginning with ``premium`` has premium endpoints too. Switches (``POST /_sandbox/switches {"alphavantage":

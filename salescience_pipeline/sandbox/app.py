@@ -32,7 +32,7 @@ from salescience_pipeline.sandbox.limits import Clock, Limit, Limits
 from salescience_pipeline.sandbox.stats import Stats
 
 PRICES_OUT = dt.time(17, 30)
-"""When the end-of-day prices of a session are out, in New York (reference/providers.md, section 5)."""
+"""When the end-of-day prices of a session are out, in New York."""
 
 PROVIDERS = ("edgar", "yahoo", "tiingo", "finnhub", "polygon", "alphavantage", "reducto", "services")
 """Modules of this package that emulate a provider; the name is also the first segment of its paths."""

@@ -1,7 +1,7 @@
 """Finnhub as it answers: quotes, news, fundamentals, the earnings calendar, refusals.
 
-The wire format follows recorded answers and the vendor's documentation (reference/providers.md 6). Paths may begin with
-``/api/v1`` or not. What does not belong here: where the figures come from (``finnhub_source``).
+The wire format follows recorded answers and the vendor's documentation. Paths may begin with ``/api/v1`` or not. What
+does not belong here: where the figures come from (``finnhub_source``).
 
 Tokens: any is accepted, except that one beginning with ``wrong`` is unknown and one beginning with ``free`` belongs to a
 plan with one year of company news, one month of past calendar and four quarters of earnings. Switches

@@ -1,7 +1,7 @@
 """Polygon (Massive) as it answers: market news with cursors, daily bars, reference lists, refusals.
 
-The wire format follows recorded answers and the vendor's documentation (reference/providers.md 7). What does not belong
-here: where the rows come from (``polygon_source``) and how lists are asked (``polygon_query``).
+The wire format follows recorded answers and the vendor's documentation. What does not belong here: where the rows come
+from (``polygon_source``) and how lists are asked (``polygon_query``).
 
 Keys: any is accepted, except that one beginning with ``wrong`` is unknown and one beginning with ``free`` belongs to a plan
 with two years of bars. ``next_url`` points to the sandbox's own host, without the provider's segment, because clients put

@@ -1,7 +1,7 @@
 """Tiingo as it answers: end-of-day prices, metadata, the bulk endpoint, the ticker list, refusals.
 
-The wire format follows recorded answers and the vendor's documentation (reference/providers.md 5). The API and the media
-host share one prefix. What does not belong here: where the figures come from (``tiingo_source``).
+The wire format follows recorded answers and the vendor's documentation. The API and the media host share one prefix.
+What does not belong here: where the figures come from (``tiingo_source``).
 
 Tokens: any is accepted, except that one beginning with ``wrong`` is unknown and one beginning with ``free`` belongs to a
 plan without the bulk endpoint; nobody's plan includes news. Switches (``POST /_sandbox/switches {"tiingo": {...}}``):

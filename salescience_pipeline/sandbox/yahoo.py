@@ -1,8 +1,7 @@
 """Yahoo Finance as it answers: session cookie and crumb, charts, company modules, quotes, search, time series.
 
-The wire format follows recorded answers and the behaviour that well-kept clients rely on (reference/providers.md 4).
-One prefix stands for all of Yahoo's hosts. What does not belong here: what the
-answers say (``yahoo_source`` and behind it).
+The wire format follows recorded answers and the behaviour that well-kept clients rely on. One prefix stands for all of
+Yahoo's hosts. What does not belong here: what the answers say (``yahoo_source`` and behind it).
 
 Switches (``POST /_sandbox/switches {"yahoo": {...}}``): ``crumb_requests`` and ``crumb_seconds`` let a crumb expire,
 ``consent`` answers the cookie host with the European redirect, ``null_rows`` is a list of dates whose bars are null,

@@ -1,7 +1,7 @@
 """Answers about companies -> rows: SEC's list of tickers over time, SEC's own record of a company, Yahoo's profiles.
 
-The record stands on the submissions page, whose filings ``tidy.filings`` reads. Facts: reference/providers.md, sections
-2.3, 4 and 12. What does not belong here: choosing one truth among the sources.
+The record stands on the submissions page, whose filings ``tidy.filings`` reads. What does not belong here: choosing one
+truth among the sources.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Earnings answers -> surprises by calendar quarter, and the calendar by day of report.
 
 The two count quarters differently (a report of January is Q4 of the calendar and may be Q1 of the company), so they are
-never joined by (year, quarter). Facts: reference/providers.md, sections 6 and 12. What does not belong here: metrics.
+never joined by (year, quarter). What does not belong here: metrics.
 """
 
 from __future__ import annotations

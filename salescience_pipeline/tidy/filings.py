@@ -1,6 +1,6 @@
 """Answers about filings -> rows: submissions pages, the daily form index, and the documents themselves.
 
-Facts: reference/providers.md, section 2. What does not belong here: what stands inside a document.
+What does not belong here: what stands inside a document.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """SEC's company facts -> rows: every figure with the filing that reported it.
 
-Facts: reference/providers.md, section 2.3. A company has tens of thousands of them, so the columns are filled by plain
-appends and the dates are parsed by Arrow. What does not belong here: choosing the figure that was known on a day
-(the marts do, by ``filed``).
+A company has tens of thousands of them, so the columns are filled by plain appends and the dates are parsed by Arrow. What
+does not belong here: choosing the figure that was known on a day (the marts do, by ``filed``).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Alpha Vantage's technical indicators -> one row per day and line of an indicator.
 
-JSON and CSV are read; every number comes as text, the newest day first. Facts: reference/providers.md, sections 8 and 12.
-What does not belong here: computing indicators ourselves.
+JSON and CSV are read; every number comes as text, the newest day first. What does not belong here: computing indicators
+ourselves.
 """
 
 from __future__ import annotations

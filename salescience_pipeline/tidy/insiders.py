@@ -1,7 +1,7 @@
 """SEC ownership forms (3, 4, 5 and their amendments) -> rows: one per line of the form and reporting owner.
 
-The XML stands alone or inside a complete submission. Facts: reference/providers.md, section 2.3. What does not belong
-here: other forms (a Form 144 is refused), and joining an amendment to what it replaces.
+The XML stands alone or inside a complete submission. What does not belong here: other forms (a Form 144 is refused),
+and joining an amendment to what it replaces.
 """
 
 from __future__ import annotations

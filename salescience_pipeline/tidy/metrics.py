@@ -2,8 +2,8 @@
 
 The answer says neither period nor unit, only names. The rules below were read off a recorded answer by comparing each
 metric with the time series beside it: ``epsAnnual`` is the newest value of the annual series ``eps``, ``roaTTM`` of the
-quarterly series ``roaTTM``. Margins and returns are percent points in the metrics and fractions in the series. Facts:
-reference/providers.md, sections 6 and 12. What does not belong here: earnings against estimates (``earnings``).
+quarterly series ``roaTTM``. Margins and returns are percent points in the metrics and fractions in the series. What
+does not belong here: earnings against estimates (``earnings``).
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """News answers -> articles, the tickers they are about, and what the source makes of them.
 
 One article has one row per source and id. The same release often comes under several ids, addresses and providers: such
-copies share a ``fingerprint``. Facts: reference/providers.md, sections 6, 7 and 12. What does not belong here: choosing one
-of the copies (that is the marts').
+copies share a ``fingerprint``. What does not belong here: choosing one of the copies (that is the marts').
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Price answers -> end-of-day rows: Tiingo's ranged and bulk answers, Yahoo's charts, Alpha Vantage's daily series.
 
-The tables of the first two hold prices as traded and the provider's own adjusted series beside them, with its method; the
-two are never mixed. Facts: reference/providers.md, sections 4, 5, 8 and 12. What does not belong here: our own adjustment,
-or a comparison of the sources (that is the marts').
+The tables of the first two hold prices as traded and the provider's own adjusted series beside them, with its method;
+the two are never mixed. What does not belong here: our own adjustment, or a comparison of the sources (that is the
+marts').
 """
 
 from __future__ import annotations

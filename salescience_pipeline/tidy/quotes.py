@@ -1,6 +1,6 @@
 """Quote answers -> one row per ticker and last trade.
 
-Facts: reference/providers.md, sections 6 and 12. What does not belong here: end-of-day prices (``prices``).
+What does not belong here: end-of-day prices (``prices``).
 """
 
 from __future__ import annotations

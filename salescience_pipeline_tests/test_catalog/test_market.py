@@ -13,7 +13,7 @@ from salescience_pipeline.clients.gate import gate_rules
 from salescience_pipeline.clients.gate_model import GateRule
 from salescience_pipeline.settings import Settings, SettingsError
 
-# reference/providers.md, section 12; the day of reading joins the key of the calendar, whose dates move.
+# The day of reading joins the key of the calendar, whose dates move.
 KEYS = {
     "core_finnhub__quotes": ("source", "ticker", "quote_ts"),
     "core_finnhub__news_articles": ("source", "article_id"),
