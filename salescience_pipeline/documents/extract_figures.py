@@ -29,6 +29,10 @@ _TEXT_MAX = 2000
 _CENTS = re.compile(r"\.[0-9]{2,}\D*$")
 _SURELY_UNITS = 10_000_000
 """A larger figure is printed in single dollars; companies in thousands of millions do not exist."""
+_MARK = re.compile(
+    r"\s*\((?:notes? )?(?:[A-Z]|[0-9]{1,2})(?:\s*(?:,|&|and)\s*(?:[A-Z]|[0-9]{1,2}))*\)\s*$", re.IGNORECASE
+)
+"""Behind a label: which note says more ("Sales (C & E)")."""
 _KEY_VALUE = re.compile(r"\s*([A-Z][^:\n]{1,60}):\s*(\S.{0,300})")
 
 
@@ -148,7 +152,7 @@ class Figures:
             for cell in table.cells:
                 rows.setdefault(cell.row, []).append(cell)
             labelled = [
-                (title_words(cells[0].text), [cell for cell in cells[1:] if cell.value is not None])
+                (title_words(_MARK.sub("", cells[0].text)), [cell for cell in cells[1:] if cell.value is not None])
                 for row, cells in rows.items()
                 if row >= table.header_rows and cells
             ]

@@ -94,6 +94,9 @@ _HTML_TAG = re.compile(
     rb"<(?:!doctype\s+html|html|head|body|div|p|table|font|center|title|h[1-6]|br|span|pre|b|a|hr|ul|ol|meta)\b[^<]*>",
     re.IGNORECASE,
 )
+_TYPED = re.compile(rb"^[ \t]*<(?:PAGE|CAPTION|S)>", re.IGNORECASE | re.MULTILINE)
+"""EDGAR's own tags for typewritten filings; ``<TABLE>`` is one of them and no sign of HTML beside these."""
+_LAID_OUT = re.compile(rb"<(?:html|body|p|div|tr|td|font|br|center|h[1-6]|\?xml)\b", re.IGNORECASE)
 _ROOT = re.compile(rb"<(?:([A-Za-z_][\w.\-]*):)?([A-Za-z_][\w.\-]*)((?:[^<>\"']|\"[^\"<]*\"|'[^'<]*')*)>")
 _SKIP_BEFORE_ROOT = re.compile(rb"(?:\s+|\xef\xbb\xbf|<\?.{0,4000}?\?>|<!--.*?-->)+", re.DOTALL)
 _DOCTYPE = re.compile(rb"<!DOCTYPE[^\[>]*(\[)?", re.IGNORECASE)
@@ -125,6 +128,9 @@ _ERROR_PAGES: tuple[tuple[re.Pattern[bytes], str, str], ...] = tuple(
     )
 )
 _ERROR_PAGE_MAX = 20_000
+_SOFT_PAGE_MAX = 2_000
+_SOFT_TEXT_MAX = 120
+_ANY_TAG = re.compile(rb"<[^<>]*>")
 
 
 @dataclass(frozen=True)
@@ -254,6 +260,7 @@ def read_source(data: bytes, *, name: str = "", limits: Limits | None = None) ->
     kind = _kind(data)
     if kind in (Kind.HTML, Kind.XHTML, Kind.XML):
         _refuse_entities(data)
+    if kind is not Kind.SUBMISSION:
         _refuse_error_page(data)
     encoding = "utf-8" if transcoded else _encoding(data)
     return Source(data, kind, encoding, name, transcoded, limits)
@@ -262,6 +269,8 @@ def read_source(data: bytes, *, name: str = "", limits: Limits | None = None) ->
 def _kind(data: bytes) -> Kind:  # noqa: PLR0911 - one way out per kind
     if _SUBMISSION.match(data[:4000]):
         return Kind.SUBMISSION
+    if _TYPED.search(data[:200_000]) and not _LAID_OUT.search(data[:200_000]):
+        return Kind.TEXT
     position = _skip_prolog(data)
     declared = data[:200].lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<?xml")
     root = _ROOT.match(data, position)
@@ -295,7 +304,9 @@ def _refuse_error_page(data: bytes) -> None:
         return
     titles = b" ".join(match[2] for match in _PLAIN_TITLE.finditer(data))
     is_storage_error = b"<Error><Code>" in data[:500]
-    probe = data[:500] if is_storage_error else titles
+    # What says so little is the page and not about one.
+    shown = b" ".join(_ANY_TAG.sub(b" ", data).split()) if len(data) < _SOFT_PAGE_MAX else b""
+    probe = data[:500] if is_storage_error else titles + b" " + shown if len(shown) < _SOFT_TEXT_MAX else titles
     for pattern, name, what in _ERROR_PAGES:
         if pattern.search(probe):
             raise NotADocument(f"The document is a server's error page ({what}).", name)

@@ -221,3 +221,39 @@ def test_the_answer_in_reductos_shape() -> None:
     assert citation["confidence"] == "high"
     assert 0 <= citation["bbox"]["top"] <= 1
     assert to_reducto(made, found, citations=False)["result"] == [found.plain()]
+
+
+def test_a_typewritten_statement_is_one_table_however_it_is_ruled() -> None:
+    statement = """
+CONDENSED BALANCE SHEETS
+(in millions)
+
+<TABLE>
+<CAPTION>
+                                        March 31, 1999    March 31, 1998
+                                        --------------    --------------
+<S>                                     <C>               <C>
+Cash and cash equivalents                     $  1,662          $  1,326
+Inventories (B & C)                                 10                20
+                                              --------          --------
+        Total current assets                     4,912             4,285
+
+        Total assets                             7,007             5,161
+                                              ========          ========
+
+Long-term debt due within one year                  13                12
+                                              --------          --------
+        Total current liabilities                1,853             1,549
+Long-term debt                                     300               290
+                                              --------          --------
+        Total liabilities                        2,792             2,057
+</TABLE>
+"""
+    tables = "<TABLE>\n<S>   <C>\nA      1\nB      2\n</TABLE>\n" * 3
+    document = parse(f"FORM 10-Q\n\n<PAGE>\n{statement}\n{tables}".encode())
+    assert len(document.tables) == 4
+    values = {path: leaf.value for path, leaf in extract(document, "balance_sheet").leaves()}
+    assert values["$.total_liabilities"] == 2_792_000_000
+    assert values["$.inventory"] == 10_000_000
+    assert values["$.long_term_debt"] == 300_000_000
+    assert values["$.total_assets"] == 7_007_000_000

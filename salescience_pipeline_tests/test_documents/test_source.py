@@ -25,6 +25,10 @@ from salescience_pipeline_tests.test_documents.look_alikes import OLD_HTML, SUBM
         (inline_filing(), Kind.XHTML),
         (OLD_HTML, Kind.HTML),
         (TYPEWRITTEN, Kind.TEXT),
+        (
+            b"<PAGE>\n\n<TABLE>\n<CAPTION>\n<S>      <C>\nSales     1,945\n</TABLE>\n<TABLE>\n</TABLE>\n<TABLE>",
+            Kind.TEXT,
+        ),
         (SUBMISSION, Kind.SUBMISSION),
         (b"<?xml version='1.0'?><ownershipDocument><a/></ownershipDocument>", Kind.XML),
         (b"<div>no root <b>at all</b></div>", Kind.HTML),
@@ -53,6 +57,8 @@ def test_the_kind_is_judged_by_the_bytes(data: bytes, kind: Kind) -> None:
             "RATE_LIMIT",
         ),
         (b"<?xml version='1.0'?>\n<Error><Code>NoSuchKey</Code></Error>", NotADocument, "NOT_FOUND"),
+        (b"<html><body><p>Sorry, this page was not found.</p></body></html>", NotADocument, "NOT_FOUND"),
+        (b"404 page not found\n", NotADocument, "NOT_FOUND"),
         (
             b"<?xml version='1.0'?><!DOCTYPE a [<!ENTITY x 'xx'><!ENTITY y '&x;&x;'>]><html xmlns='u'>&y;</html>",
             DocumentCorrupt,
