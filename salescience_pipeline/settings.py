@@ -9,7 +9,7 @@ from __future__ import annotations
 from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import AliasChoices, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -34,6 +34,17 @@ class World(StrEnum):
 
 class SettingsError(ValueError):
     """A setting that is missing or wrong, said in one sentence that names the environment variable."""
+
+
+def _base_url(provider: str) -> Any:
+    """A setting that names where one provider is, also by the variable of the service that once stood before it."""
+    names = [f"{before}{provider.upper()}_BASE_URL" for before in ("SALESCIENCE_", "")]
+    return Field(
+        None,
+        validation_alias=AliasChoices(*names, f"{provider.upper()}_SERVICE_URL", f"{provider}_base_url"),
+        pattern="^https?://",
+        description=f"As base_urls, for {provider} alone; what is there must speak the provider's own protocol.",
+    )
 
 
 class Settings(BaseSettings):
@@ -142,41 +153,10 @@ class Settings(BaseSettings):
         default={},
         description="JSON object of provider id to base URL that replaces the provider's own hosts: a proxy, or a test server.",
     )
-    tiingo_base_url: str | None = Field(
-        None,
-        validation_alias=AliasChoices(
-            "SALESCIENCE_TIINGO_BASE_URL", "TIINGO_BASE_URL", "TIINGO_SERVICE_URL", "tiingo_base_url"
-        ),
-        pattern="^https?://",
-        description="As base_urls, for Tiingo alone; it must speak the provider's own protocol.",
-    )
-    finnhub_base_url: str | None = Field(
-        None,
-        validation_alias=AliasChoices(
-            "SALESCIENCE_FINNHUB_BASE_URL", "FINNHUB_BASE_URL", "FINNHUB_SERVICE_URL", "finnhub_base_url"
-        ),
-        pattern="^https?://",
-        description="As base_urls, for Finnhub alone; it must speak the provider's own protocol.",
-    )
-    polygon_base_url: str | None = Field(
-        None,
-        validation_alias=AliasChoices(
-            "SALESCIENCE_POLYGON_BASE_URL", "POLYGON_BASE_URL", "POLYGON_SERVICE_URL", "polygon_base_url"
-        ),
-        pattern="^https?://",
-        description="As base_urls, for Polygon alone; it must speak the provider's own protocol.",
-    )
-    alphavantage_base_url: str | None = Field(
-        None,
-        validation_alias=AliasChoices(
-            "SALESCIENCE_ALPHAVANTAGE_BASE_URL",
-            "ALPHAVANTAGE_BASE_URL",
-            "ALPHAVANTAGE_SERVICE_URL",
-            "alphavantage_base_url",
-        ),
-        pattern="^https?://",
-        description="As base_urls, for Alpha Vantage alone; it must speak the provider's own protocol.",
-    )
+    tiingo_base_url: str | None = _base_url("tiingo")
+    finnhub_base_url: str | None = _base_url("finnhub")
+    polygon_base_url: str | None = _base_url("polygon")
+    alphavantage_base_url: str | None = _base_url("alphavantage")
     sandbox_url: str | None = Field(
         None, description="A sandbox that already runs; without it one is started when it is needed."
     )
@@ -262,6 +242,11 @@ class Settings(BaseSettings):
     health_seconds: float = Field(30.0, gt=0, le=3_600, description="Seconds between two looks at those services.")
     services: dict[str, str] = Field(
         default={}, description="JSON object of service name (revenue, rebates...) to URL for /api/orchestrate."
+    )
+    alert_url: SecretStr | None = Field(
+        None,
+        description="Where what people must know of is told once when it begins and once when it is over: an address that "
+        "takes JSON by POST, as the incoming webhook of a chat.",
     )
     webhook_networks: list[str] = Field(
         default=[],

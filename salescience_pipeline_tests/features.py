@@ -233,7 +233,6 @@ PROVED: Mapping[str, tuple[str, ...]] = {
 """Id -> tests of other names that prove it."""
 
 NOT_MET: Mapping[str, str] = {
-    "001-28": "Rules for Prometheus are shipped; who is told, and once for many, is its Alertmanager's.",
     "001-30": "The lake is a local folder; the cloud database of the source is not there to be configured.",
     "004-24": "Links of the source's own project: nothing to build.",
 }

@@ -18,6 +18,7 @@ from fastapi.middleware.cors import CORSMiddleware
 from salescience_pipeline import __version__
 from salescience_pipeline.clients import tracing
 from salescience_pipeline.gateway import (
+    alerting,
     contract,
     dead_letters,
     health,
@@ -78,7 +79,7 @@ def create_app(settings: Settings, *, alone: bool = False) -> FastAPI:
     upstreams = Upstreams(state, settings.upstreams)
     fan_out = tasks.FanOut(state, Upstreams(state, settings.services))
     deliverer = Deliverer(state)
-    monitor = health.Monitor(state, upstreams)
+    monitor = health.Monitor(state, upstreams, also=alerting.Watch(state, upstreams).look)
 
     @asynccontextmanager
     async def life(_app: FastAPI) -> AsyncIterator[None]:

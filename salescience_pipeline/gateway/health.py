@@ -12,7 +12,7 @@ import datetime as dt
 import logging
 import time
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -62,9 +62,11 @@ def utc(moment: dt.datetime | None) -> str | None:
 class Monitor:
     """Looks at the services while its process holds the lease, and keeps the last picture for /health."""
 
-    def __init__(self, state: State, upstreams: Upstreams) -> None:
-        """Nothing is asked before :meth:`run`."""
-        self._state, self._upstreams = state, upstreams
+    def __init__(
+        self, state: State, upstreams: Upstreams, *, also: Callable[[], Awaitable[None]] | None = None
+    ) -> None:
+        """Nothing is asked before :meth:`run`; ``also`` is what else the holder of the lease does in each round."""
+        self._state, self._upstreams, self._also = state, upstreams, also
         self._holder = uuid.uuid4().hex
         self._task: asyncio.Task[None] | None = None
         self.picture: Mapping[str, Any] = {}
@@ -102,6 +104,8 @@ class Monitor:
         # A little less than a round: one check per round over all processes, and a dead leader is followed in the next.
         if await run_in_threadpool(monitoring.lead, _LEASE, self._holder, seconds=seconds * 1.5):
             await asyncio.gather(*(self._check(name) for name in self._upstreams.names()))
+            if self._also is not None:
+                await self._also()
         self.picture = await run_in_threadpool(self.look)
 
     async def _check(self, name: str) -> None:

@@ -42,6 +42,11 @@ class HttpFigures:
             self._buckets[route][bisect_left(BUCKETS, seconds)] += 1
             self._seconds[route] += seconds  # type: ignore[assignment]
 
+    def spread(self) -> list[int]:
+        """How many requests there were in each bucket, and above the last."""
+        with self._lock:
+            return [sum(column) for column in zip(*self._buckets.values(), strict=True)] or [0] * (len(BUCKETS) + 1)
+
     def exposition(self) -> Iterator[str]:
         """The figures in Prometheus' text format."""
         with self._lock:

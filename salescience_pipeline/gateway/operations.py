@@ -136,6 +136,10 @@ def exposition(state: State) -> Iterator[str]:
         "salescience_provider_window_requests", "Requests counted in the provider's current window.",
         [({"provider": row.provider, "window": window}, used) for row in gates for window, (_, used) in row.used.items()],
     )  # fmt: skip
+    yield from _family(
+        "salescience_alert", "1 for each incident that is not over.",
+        [({"alert": incident.name}, 1) for incident in state.ledger.alerts.open()],
+    )  # fmt: skip
     yield from state.figures.exposition()
     yield from _family("salescience_build_info", "This software.", [({"version": __version__}, 1)])
 

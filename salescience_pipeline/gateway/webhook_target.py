@@ -20,6 +20,11 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 Resolve = Callable[[str, int], Sequence[str]]
 """Addresses of a host name, as text; raises OSError when there are none."""
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+_NOT_PUBLIC = [
+    ipaddress.ip_network(text) for text in ("192.88.99.0/24", "fec0::/10", "3fff::/20", "5f00::/16", "64:ff9b:1::/48")
+]
+"""What the standard library of some versions takes for public: a relay's anycast, site-local, documentation, segment routing,
+and a translator's own network (https://www.iana.org/assignments/iana-ipv6-special-registry)."""
 _WELL_KNOWN_PORTS = frozenset({80, 443})
 
 
@@ -127,7 +132,8 @@ def is_public(address: Address) -> bool:
             inner = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
         if inner is not None:
             return is_public(inner)
-    return address.is_global and not address.is_multicast and not address.is_reserved
+    usual = address.is_global and not address.is_multicast and not address.is_reserved
+    return usual and not _is_in(address, _NOT_PUBLIC)
 
 
 def _is_in(address: Address, networks: Sequence[Network]) -> bool:

@@ -15,6 +15,7 @@ from sqlalchemy import Engine, select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session, configure_mappers
 
+from salescience_pipeline.ledger.alerts import Alerts
 from salescience_pipeline.ledger.anchors import Anchors
 from salescience_pipeline.ledger.audit_log import AuditLog
 from salescience_pipeline.ledger.completeness import Completeness
@@ -75,6 +76,7 @@ class Ledger:
         self.queries = SavedQueries(engine)
         self.monitoring = Monitoring(engine)
         self.tasks = Tasks(engine)
+        self.alerts = Alerts(engine)
         self.request_limits = RequestLimits(engine)
         self.sealed = Sealed(engine)
         self.webhooks = Webhooks(engine, clock=utc_now)

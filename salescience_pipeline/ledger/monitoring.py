@@ -100,6 +100,18 @@ class Monitoring:
             "last_job_time": max(moments, default=None),
         }
 
+    def ended_within(self, time: dt.timedelta) -> tuple[int, int]:
+        """Over all organisations: jobs that came to an end lately, and those of them that failed, whole or in part."""
+        ended = [status.value for status in JobStatus if status.is_final]
+        query = (
+            select(Job.status, func.count())
+            .where(Job.status.in_(ended), Job.updated_at >= self._clock() - time)
+            .group_by(Job.status)
+        )
+        with looking(self._engine, None) as connection:
+            counts = {row[0]: row[1] for row in connection.execute(query)}
+        return sum(counts.values()), counts.get(JobStatus.FAILED.value, 0) + counts.get(JobStatus.PARTIAL.value, 0)
+
     def totals(self) -> tuple[dict[str, int], dict[str, int], float | None]:
         """Over all organisations: jobs by status, chunks by status, and seconds since the least recent live heartbeat."""
         with looking(self._engine, None) as connection:

@@ -222,9 +222,10 @@ def test_003_40_a_gateway_delivers_signed_messages_and_keeps_the_log(tmp_path: P
     [
         "http://127.0.0.1/x", "http://127.1/x", "http://0x7f000001/x", "http://2130706433/x", "http://0/x",
         "http://localhost:8100/x", "http://[::1]/x", "http://[::ffff:127.0.0.1]/x", "http://169.254.169.254/latest",
-        "http://[fd00:ec2::254]/x", "http://100.64.0.1/x", "http://10.0.0.1/x", "http://192.168.1.1/x",
+        "http://[fd00:ec2::254]/x", "http://[fec0::1]/x", "http://100.64.0.1/x", "http://10.0.0.1/x", "http://192.168.1.1/x",
         "http://[64:ff9b::7f00:1]/x", "http://[2002:7f00:1::]/x", "http://224.0.0.1/x", "http://[fe80::1]/x",
-        "http://user:pass@example.com/x", "http://example.com:22/x", "ftp://example.com/x", "file:///etc/passwd",
+        "http://user:pass@example.com/x", "http://example.com:22/x", "ftp://example.com/x", "http://[3fff::1]/x",
+        "http://192.88.99.1/x", "file:///etc/passwd",
         "https://example.com/x#frag", "https://exa mple.com/", "https:///nothing", "https://ex\u0430mple.com/",
         "https://example.com:99999/", "http://nobody.invalid/x",
     ],
