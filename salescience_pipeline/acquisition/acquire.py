@@ -16,6 +16,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Literal, Protocol, cast
 
+from salescience_pipeline.acquisition.answer_scopes import scopes_written
 from salescience_pipeline.acquisition.known import read_known, read_stored
 from salescience_pipeline.acquisition.outcome import Acquired, Failure
 from salescience_pipeline.acquisition.replay import gather, gathering_plan, is_gathered, knowing_nothing, newest_rows
@@ -343,6 +344,8 @@ class _Acquisition:
         self.batch, self.batch_rows, self.failed, self.flushed_at = [], 0, [], time.monotonic()
 
     def _record(self, states: Sequence[State]) -> None:
+        # First, so that a crash in between leaves no answer that holds although it does not.
+        self.services.ledger.lake_answers.count(scopes_written(self.dataset, {state.partition for state in states}))
         now = self.services.now()
         stamped = [state.stamped(checked_at=now, run_id=self.run_id, source=self.dataset.provider) for state in states]
         self.services.ledger.completeness.record(stamped)

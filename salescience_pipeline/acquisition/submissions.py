@@ -14,7 +14,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from salescience_pipeline.acquisition.acquire import plan, recipe_of
+from salescience_pipeline.acquisition.acquire import plan
 from salescience_pipeline.acquisition.outcome import Status
 from salescience_pipeline.acquisition.services import Services
 from salescience_pipeline.catalog.datasets import DATASETS
@@ -61,26 +61,18 @@ def selections(provider: str, tickers: Sequence[Ticker], n_years: int, form: str
     ]
 
 
-def warm_up(services: Services) -> None:
-    """Import what :func:`is_fresh` and :func:`collect` import when they are first used."""
-    for provider in ("sec", "yahoo"):
-        for selection in selections(provider, (), 1, ""):
-            recipe_of(DATASETS[selection.dataset])
-    services.last_session()
-
-
 def is_fresh(services: Services, provider: str, tickers: Sequence[Ticker], n_years: int, form: str) -> bool:
     """Whether the lake holds all of it, young enough that nothing would be requested."""
-    wanted = selections(provider, tickers, n_years, form)
-    if not _was_asked(services, wanted):
+    if not was_asked(services, provider, tickers, n_years, form):
         return False
     # The planner decides; it reads more than the check above, which turns most away.
-    plans = (plan(services, selection)[0] for selection in wanted)
+    plans = (plan(services, selection)[0] for selection in selections(provider, tickers, n_years, form))
     return all(not made.requests and not made.refused for made in plans)
 
 
-def _was_asked(services: Services, wanted: Sequence[Selection]) -> bool:
+def was_asked(services: Services, provider: str, tickers: Sequence[Ticker], n_years: int, form: str) -> bool:
     """Whether everything was asked for, each dataset within the time after which it is asked again."""
+    wanted = selections(provider, tickers, n_years, form)
     partitions = {selection.dataset: [str(ticker) for ticker in selection.tickers] or ["*"] for selection in wanted}
     looked_at = services.ledger.completeness.looked_at(
         list(partitions), {partition for names in partitions.values() for partition in names}

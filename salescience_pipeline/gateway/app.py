@@ -144,10 +144,9 @@ def create_app(settings: Settings, *, alone: bool = False) -> FastAPI:
 def _warm_up(state: State) -> None:
     """Open the ledger and import what submissions need, while the gateway answers already."""
     state.checkpoints.start()
-    from salescience_pipeline.acquisition import submissions  # noqa: PLC0415
+    from salescience_pipeline.acquisition import kept_answers  # noqa: PLC0415
 
-    # The first answer from the lake would import it, in the midst of other requests.
-    submissions.warm_up(state.services)
+    kept_answers.warm_up(state.services)
     if state.is_alone:
         # What is loaded now stays loaded. A full collection would look at all of it, a tenth of a second each time.
         gc.freeze()

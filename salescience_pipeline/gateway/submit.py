@@ -181,23 +181,25 @@ def answered(state: State, sources: Sequence[PlannedSource], n_years: int, form:
 def _held(state: State, lookup: Lookup) -> dict[Ticker, list[Found]] | None:
     """What the lake holds, if all of it is fresh; remembered for seconds, while freshness is a matter of hours.
 
-    The lake is read for two requests at once at most. Who comes third goes on to a run, which finds the same.
+    The ledger knows what was answered before. Else the lake is read, for two requests at once at most: who comes third goes
+    on to a run, which finds the same.
     """
     known: bool
     found: dict[Ticker, list[Found]] | None
     known, found = state.remembered(lookup)
     if known:
         return found
-    if not state.reading.acquire(blocking=False):
-        return None
-    try:
-        from salescience_pipeline.acquisition import submissions as asked  # noqa: PLC0415 - after the gateway answers
+    from salescience_pipeline.acquisition import kept_answers  # noqa: PLC0415 - after the gateway answers
 
-        if asked.is_fresh(state.services, *lookup):
-            found = asked.collect(state.services, state.results, *lookup)
-        state.remember(lookup, found)
-    finally:
-        state.reading.release()
+    found, is_worth_reading = kept_answers.find(state.services, *lookup)
+    if found is None and is_worth_reading:
+        if not state.reading.acquire(blocking=False):
+            return None
+        try:
+            found = kept_answers.read(state.services, state.results, *lookup)
+        finally:
+            state.reading.release()
+    state.remember(lookup, found)
     return found
 
 

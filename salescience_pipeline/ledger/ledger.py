@@ -25,6 +25,7 @@ from salescience_pipeline.ledger.engine import make_engine, reading
 from salescience_pipeline.ledger.errors import LedgerError
 from salescience_pipeline.ledger.gate_store import PostgresGateStore, SqliteGateStore, gate_store
 from salescience_pipeline.ledger.jobs import Jobs, utc_now
+from salescience_pipeline.ledger.lake_answers import LakeAnswers
 from salescience_pipeline.ledger.migrate import upgrade
 from salescience_pipeline.ledger.models import ProviderGate
 from salescience_pipeline.ledger.monitoring import Monitoring
@@ -69,6 +70,7 @@ class Ledger:
         self.gate_store: SqliteGateStore | PostgresGateStore = gate_store(engine)
         self.watchlist = Watchlist(engine)
         self.completeness = Completeness(engine)
+        self.lake_answers = LakeAnswers(engine)
         self.organizations = Organizations(engine)
         self.jobs = Jobs(engine)
         self.dispatch = Dispatch(engine)

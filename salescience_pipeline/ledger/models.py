@@ -8,7 +8,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
-from sqlalchemy import BigInteger, Date, DateTime, Dialect, Float, Index, Integer, MetaData, String, Text, text
+from sqlalchemy import JSON, BigInteger, Date, DateTime, Dialect, Float, Index, Integer, MetaData, String, Text, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
 
@@ -145,3 +145,29 @@ class CompletenessEntry(Base):
     first_date: Mapped[dt.date | None] = mapped_column(Date)
     last_date: Mapped[dt.date | None] = mapped_column(Date)
     reason: Mapped[str | None] = mapped_column(String(500))
+
+
+class LakeGeneration(Base):
+    """How often something that answers of the lake rest on was written; counted by ``ledger.lake_answers``."""
+
+    __tablename__ = "lake_generations"
+
+    scope: Mapped[str] = mapped_column(String(127), primary_key=True)
+    generation: Mapped[int] = mapped_column(Integer)
+
+
+class LakeAnswer(Base):
+    """What the lake held for a ticker when it was last asked; market data, so that it belongs to everybody.
+
+    ``basis`` says what it rests on: an answer of another basis than today's is none.
+    """
+
+    __tablename__ = "lake_answers"
+
+    provider: Mapped[str] = mapped_column(String(63), primary_key=True)
+    ticker: Mapped[str] = mapped_column(String(15), primary_key=True)
+    n_years: Mapped[int] = mapped_column(Integer, primary_key=True)
+    form: Mapped[str] = mapped_column(String(31), primary_key=True)
+    basis: Mapped[str] = mapped_column(String(200))
+    found: Mapped[list[Any]] = mapped_column(JSON)
+    kept_at: Mapped[dt.datetime] = mapped_column(UtcDateTime, index=True)

@@ -18,6 +18,7 @@ from typing import Self
 
 import dagster as dg
 
+from salescience_pipeline.acquisition import kept_answers
 from salescience_pipeline.acquisition import submissions as asked
 from salescience_pipeline.acquisition.acquire import acquire
 from salescience_pipeline.acquisition.outcome import Acquired
@@ -195,8 +196,10 @@ def _work(
     n_years, form = int(job.request.get("n_years") or 1), str(job.request.get("form_type") or "10-K")
     sources = {ticker: [source for source in _mine(job, chunk) if source.ticker == ticker] for ticker in batch}
     try:
-        _acquire(context, services, chunk.provider, batch, n_years, form)
-        found = asked.collect(services, Results(services.settings.lake_dir), chunk.provider, batch, n_years, form)
+        # Many may have asked for the same before the first of them was served.
+        found = kept_answers.find(services, chunk.provider, batch, n_years, form)[0] or _fetched(
+            context, services, chunk.provider, batch, n_years, form
+        )
     except (ProviderError, LakeError, SelectionError, SandboxUnavailable, SettingsError) as error:
         found = {
             ticker: [asked.Found("failed", error_class=type(error).__name__, error=str(error))] for ticker in batch
@@ -209,6 +212,15 @@ def _work(
 
 def _mine(job: JobView, chunk: Chunk) -> list[SourceView]:
     return [source for source in job.sources if source.provider == chunk.provider and not source.status.is_final]
+
+
+def _fetched(
+    context: dg.OpExecutionContext, services: Services, provider: str, batch: Sequence[Ticker], n_years: int, form: str
+) -> dict[Ticker, list[asked.Found]]:
+    """Acquire the batch; what the lake holds of it then."""
+    _acquire(context, services, provider, batch, n_years, form)
+    results = Results(services.settings.lake_dir)
+    return kept_answers.read_after_a_run(services, results, provider, batch, n_years, form)
 
 
 def _acquire(

@@ -10,9 +10,12 @@ from typing import Any
 import dagster as dg
 import pytest
 
+from salescience_pipeline.acquisition import kept_answers
+from salescience_pipeline.acquisition.acquire import acquire
 from salescience_pipeline.acquisition.sandbox_process import Sandbox
 from salescience_pipeline.acquisition.services import Services
-from salescience_pipeline.acquisition.submissions import is_fresh
+from salescience_pipeline.acquisition.submissions import collect, is_fresh
+from salescience_pipeline.clients.plan import Selection
 from salescience_pipeline.gateway.planning import Company, job_sources
 from salescience_pipeline.identifiers import Cik, Ticker
 from salescience_pipeline.lake.results import Results
@@ -109,6 +112,25 @@ def test_000_13_a_submission_is_fetched_stored_and_answered(
     assert is_fresh(services, "sec", [Ticker(ticker) for ticker in tickers], 2, "10-K")
     assert is_fresh(services, "yahoo", [Ticker(ticker) for ticker in tickers], 2, "10-K")
     assert not is_fresh(services, "sec", [Ticker("ZZZZ")], 2, "10-K")
+    _judge_kept_answers(services, [Ticker(ticker) for ticker in tickers])
+
+
+def _judge_kept_answers(services: Services, tickers: list[Ticker]) -> None:
+    """The run has kept what it read; that holds for each ticker until something is written for it."""
+    results = Results(services.settings.lake_dir)
+    for provider in ("sec", "yahoo"):
+        kept, _ = kept_answers.find(services, provider, tickers, 2, "10-K")
+        assert kept == collect(services, results, provider, tickers, 2, "10-K")
+        assert kept_answers.find(services, provider, tickers, 3, "10-K") == (None, True)
+        assert kept_answers.find(services, provider, [Ticker("ZZZZ")], 2, "10-K") == (None, False)
+    first, second = tickers
+    acquire(services, Selection(dataset="core_yahoo__eod_prices", tickers=(first,), force=True), run_id="again")
+    assert kept_answers.find(services, "yahoo", [first], 2, "10-K") == (None, True)
+    assert kept_answers.find(services, "yahoo", [second], 2, "10-K")[0] is not None
+    assert kept_answers.find(services, "sec", [first], 2, "10-K")[0] is not None
+    read = kept_answers.read(services, results, "yahoo", [first], 2, "10-K")
+    assert read is not None
+    assert kept_answers.find(services, "yahoo", [first], 2, "10-K")[0] == read
 
 
 def test_000_04_the_count_of_other_forms_is_known_when_the_index_was_read(
