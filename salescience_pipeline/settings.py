@@ -189,6 +189,12 @@ class Settings(BaseSettings):
         le=65_535,
         description="Port on 127.0.0.1 that takes Reducto's webhooks, behind a proxy; 0 for a free one.",
     )
+    exhibits: list[Annotated[str, Field(pattern=r"^[A-Z0-9][A-Z0-9 /-]{0,19}:[1-9][0-9]{0,2}$")]] | None = Field(
+        None,
+        description='JSON list of the exhibits that are kept beside main documents, as FORM:NUMBER (`["10-K:21"]`), `[]` for '
+        "none; by default lists of subsidiaries, reports incorporated by reference, and press releases. They come with the "
+        "complete submission, in one request in place of that for the main document.",
+    )
     document_workers: int = Field(
         2, ge=1, le=64, description="Processes that read documents at once in one run, each with a budget of its own."
     )

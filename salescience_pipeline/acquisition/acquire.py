@@ -13,7 +13,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal, Protocol, cast
 
 from salescience_pipeline.acquisition.answer_scopes import scopes_written
@@ -22,13 +22,16 @@ from salescience_pipeline.acquisition.outcome import Acquired, Failure
 from salescience_pipeline.acquisition.replay import gather, gathering_plan, is_gathered, knowing_nothing, newest_rows
 from salescience_pipeline.acquisition.services import SelectionError, Services
 from salescience_pipeline.acquisition.states import WHOLE, failed_states, ready_states, refused_states, spared_by
+from salescience_pipeline.acquisition.submission_parts import cut_submissions
 from salescience_pipeline.acquisition.writing import Ready, of_the_days_asked, write_batch, write_rows
 from salescience_pipeline.catalog.datasets import DATASETS, Cut, Dataset
+from salescience_pipeline.catalog.exhibits import is_exhibit_spec
 from salescience_pipeline.catalog.scopes import Scope
 from salescience_pipeline.clients.errors import NotArchived, ProviderError
 from salescience_pipeline.clients.model import Answer, AnswerClass, PlannedRequest
 from salescience_pipeline.clients.plan import Known, Recipe, RequestPlan, Selection
 from salescience_pipeline.clients.transport import Failed
+from salescience_pipeline.lake.archive import Archive
 from salescience_pipeline.lake.tables import WriteMode
 from salescience_pipeline.ledger.completeness import State
 from salescience_pipeline.tidy.model import Tidied, TidyContext, TidyFunction
@@ -94,11 +97,11 @@ def tidy_of(dataset: Dataset) -> TidyFunction:
     return cast(TidyFunction, getattr(importlib.import_module(f"salescience_pipeline.tidy.{module}"), attribute))
 
 
-def _careful(tidy: TidyFunction) -> TidyFunction:
-    """``tidy``, but of an answer that it can hardly read nothing is stored."""
+def _careful(tidy: TidyFunction, archive: Archive) -> TidyFunction:
+    """``tidy`` of single documents, but of an answer that it can hardly read nothing is stored."""
 
     def made(answers: Sequence[Answer], context: TidyContext) -> Tidied:
-        return refuse_unreadable(answers, tidy(answers, context))
+        return refuse_unreadable(answers, tidy(cut_submissions(answers, archive), context))
 
     return made
 
@@ -111,6 +114,7 @@ def plan(services: Services, selection: Selection) -> tuple[RequestPlan, Known]:
     """
     dataset = dataset_named(selection.dataset)
     _refuse(dataset, selection, services)
+    selection = _with_exhibits(selection, services)
     known = read_known(services, dataset, selection)
     return recipe_of(dataset).plan(selection, known), known
 
@@ -141,6 +145,7 @@ def acquire(
     """
     dataset = dataset_named(selection.dataset)
     _refuse(dataset, selection, services)
+    selection = _with_exhibits(selection, services)
     watchers = _watchers.get()
     told = (*(watcher.progress for watcher in watchers), *((progress,) if progress is not None else ()))
     acquired = _Acquisition(services, dataset, selection, run_id, mode, told).run()
@@ -151,6 +156,8 @@ def acquire(
 
 def _refuse(dataset: Dataset, selection: Selection, services: Services) -> None:
     """Refuse what cannot be meant, before anything is sent or written."""
+    if wrong := [spec for spec in selection.exhibits or () if not is_exhibit_spec(spec)]:
+        raise SelectionError(f"{wrong[0][:40]!r} names no exhibit; one is named by form and number, as 10-K:21.")
     if dataset.cut is Cut.TICKER and not selection.tickers:
         raise SelectionError(f"{dataset.name} needs at least one ticker.")
     if dataset.cut is Cut.DATE:
@@ -163,6 +170,14 @@ def _refuse(dataset: Dataset, selection: Selection, services: Services) -> None:
             raise SelectionError(
                 f"{min(future).isoformat()} lies in the future; today is {services.today().isoformat()}."
             )
+
+
+def _with_exhibits(selection: Selection, services: Services) -> Selection:
+    """``selection`` with the exhibits that the settings name, where it names none itself."""
+    chosen = services.settings.exhibits
+    if selection.exhibits is not None or chosen is None:
+        return selection
+    return replace(selection, exhibits=tuple(chosen))
 
 
 @dataclass
@@ -196,7 +211,7 @@ class _Acquisition:
     ) -> None:
         self.services, self.dataset, self.selection, self.run_id = services, dataset, selection, run_id
         self.mode, self.watchers = mode, watchers
-        self.recipe, self.tidy = recipe_of(dataset), _careful(tidy_of(dataset))
+        self.recipe, self.tidy = recipe_of(dataset), _careful(tidy_of(dataset), services.archive)
         self.known = read_known(services, dataset, selection)
         self.gathers = mode == "replay" and is_gathered(dataset)
         if self.gathers:
@@ -262,14 +277,12 @@ class _Acquisition:
 
     def _fallbacks(self, failed: Failed) -> tuple[PlannedRequest, ...]:
         """Other ways to the same answer; the failed request itself is then no failure."""
-        if not isinstance(failed.error, ProviderError):
-            return ()
         others = self.recipe.fallbacks(failed.request, failed.error, self.selection, self.known)
         if others:
             self._expect(others)
             # Who had known would have asked them at once.
             self.result.called_for += len(others) - 1
-            self.result.ended += 1
+            self.result.ended += isinstance(failed.error, ProviderError)
             self._arrived(failed.request)
         return others
 

@@ -8,7 +8,7 @@ emulator, which needs no key. What does not belong here: which documents, and st
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 import pyarrow as pa
@@ -36,8 +36,10 @@ class Backend(Protocol):
     passing: frozenset[str]
     """Names of failures that say nothing about the document: it is read again by the next run."""
 
-    def read(self, worker: DocumentWorker, data: bytes, stored: StoredDocument) -> dict[str, pa.Table]:
-        """The rows of a document by table, see :func:`document_rows.rows_of`."""
+    def read(
+        self, worker: DocumentWorker, data: bytes, stored: StoredDocument, beside: Sequence[bytes] = ()
+    ) -> dict[str, pa.Table]:
+        """The rows of a document by table, see :func:`document_rows.rows_of`; ``beside`` are the others of its inline set."""
         ...
 
 
@@ -47,9 +49,11 @@ class LocalBackend:
     name = "local"
     passing = frozenset({"INTERNAL_ERROR"})
 
-    def read(self, worker: DocumentWorker, data: bytes, stored: StoredDocument) -> dict[str, pa.Table]:
+    def read(
+        self, worker: DocumentWorker, data: bytes, stored: StoredDocument, beside: Sequence[bytes] = ()
+    ) -> dict[str, pa.Table]:
         """The rows of a document by table."""
-        return worker.read(data, stored)
+        return worker.read(data, stored, beside)
 
 
 class ReductoBackend:
@@ -62,9 +66,11 @@ class ReductoBackend:
         """Ask through ``client``."""
         self._client = client
 
-    def read(self, worker: DocumentWorker, data: bytes, stored: StoredDocument) -> dict[str, pa.Table]:
+    def read(
+        self, worker: DocumentWorker, data: bytes, stored: StoredDocument, beside: Sequence[bytes] = ()
+    ) -> dict[str, pa.Table]:
         """The rows of a document by table; a document that only the engine cannot read has the vendor's part."""
-        own = worker.read(data, stored)
+        own = worker.read(data, stored, beside)
         row = own[DOCUMENTS].to_pylist()[0]
         if row["error_name"] not in (None, "DOCUMENT_UNSUPPORTED"):
             # What the engine refuses as empty, hostile or too large is not sent to anybody.
@@ -156,14 +162,16 @@ class _Opening:
         self._lock = threading.Lock()
         self._opened: ReductoBackend | None = None
 
-    def read(self, worker: DocumentWorker, data: bytes, stored: StoredDocument) -> dict[str, pa.Table]:
+    def read(
+        self, worker: DocumentWorker, data: bytes, stored: StoredDocument, beside: Sequence[bytes] = ()
+    ) -> dict[str, pa.Table]:
         with self._lock:
             if self._opened is None:
                 settings = self._services.settings
                 url, port = settings.reducto_webhook_url, settings.reducto_webhook_port
                 bell = Bell(port=port, public_url=url) if url else None
                 self._opened = ReductoBackend(Reducto(self._services.transport(self._run_id), bell=bell))
-        return self._opened.read(worker, data, stored)
+        return self._opened.read(worker, data, stored, beside)
 
 
 def backend_of(services: Services, run_id: str) -> Backend:

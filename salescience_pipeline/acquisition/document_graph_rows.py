@@ -15,7 +15,7 @@ from typing import Any
 
 from salescience_pipeline.acquisition.document_values import Columns, clean
 from salescience_pipeline.documents import Document
-from salescience_pipeline.documents.classify import Classification, classify
+from salescience_pipeline.documents.classify import Classification
 from salescience_pipeline.documents.entities import Entity, Graph, Mention, read_entities
 from salescience_pipeline.documents.extract import extract
 from salescience_pipeline.documents.extract_model import Leaf
@@ -27,17 +27,17 @@ _OF_REPORTS = ("income_statement", "balance_sheet", "cash_flow", "shares", "audi
 _NOT_OF_A_NAME = re.compile(r"[^0-9a-z]+")
 
 
-def graph_rows(document: Document, cik: str) -> dict[str, Columns]:
+def graph_rows(document: Document, cik: str, what: Classification) -> dict[str, Columns]:
     """Columns by table, for the tables whose rows this module makes.
 
     Args:
         document: A parsed document.
         cik: Of the filer, for documents that do not name it themselves (an exhibit).
+        what: What the document is.
 
     Raises:
         DocumentError: when a stage refuses the document.
     """
-    what = classify(document)
     graph = read_entities(document, filer_cik=cik)
     return {
         "entities": _entities(graph.entities),
@@ -56,7 +56,7 @@ def _is_report(what: Classification) -> bool:
 def _schemas_for(what: Classification) -> Sequence[str]:
     """The ready schemas that a document can answer; events and risk factors have tables of their own."""
     if what.role == "exhibit":
-        return ("subsidiaries",) if what.exhibit.partition(".")[0] == "21" else ()
+        return ("subsidiaries",) if what.kind == "subsidiaries" else ()
     if what.role == "main" and what.form in _OWNERSHIP:
         return ("insider_transactions",)
     return (*_OF_REPORTS, "subsidiaries") if _is_report(what) else ()

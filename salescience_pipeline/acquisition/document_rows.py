@@ -21,6 +21,7 @@ from salescience_pipeline.acquisition.parser_version import parser_version
 from salescience_pipeline.catalog.tables import TABLES
 from salescience_pipeline.documents import Document
 from salescience_pipeline.documents.chunks import passages
+from salescience_pipeline.documents.classify import classify
 from salescience_pipeline.documents.fact_model import Fact
 from salescience_pipeline.documents.forms import form_of
 from salescience_pipeline.documents.model import Block, Table
@@ -71,7 +72,10 @@ def rows_of(document: Document, stored: StoredDocument, outcome: Outcome) -> dic
     tables = document.tables
     table_numbers = {id(table): number for number, table in enumerate(tables)}
     blocks = document.blocks
-    sections = sorted(find_sections(document), key=lambda section: (section.start, section.end))
+    what = classify(document)
+    # The items are those of the form; what an exhibit numbers in the same way is something else.
+    items = () if what.role == "exhibit" else find_sections(document)
+    sections = sorted(items, key=lambda section: (section.start, section.end))
     found = {
         "blocks": _blocks(blocks, sections, table_numbers),
         "sections": _sections(document, sections),
@@ -80,7 +84,7 @@ def rows_of(document: Document, stored: StoredDocument, outcome: Outcome) -> dic
         "facts": _facts(document, blocks, table_numbers),
         "fact_dimensions": _dimensions(document),
         "chunks": _chunks(blocks, sections),
-        **graph_rows(document, stored.cik),
+        **graph_rows(document, stored.cik, what),
     }
     rows = {f"doc_salescience__{what}": arrow(f"doc_salescience__{what}", made, stored) for what, made in found.items()}
     form, _ = form_of(document.main)
@@ -96,6 +100,9 @@ def rows_of(document: Document, stored: StoredDocument, outcome: Outcome) -> dic
         "lowest_confidence": min((section.confidence for section in sections), default=None),
         "kind": document.source.kind.value,
         "detected_form": form or None,
+        "document_role": what.role,
+        "exhibit_number": what.exhibit or None,
+        "exhibit_kind": what.kind or None,
         "warnings": list(document.warnings),
     }
     return {**rows, DOCUMENTS: listed(stored, outcome, counts)}

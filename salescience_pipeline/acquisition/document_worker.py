@@ -17,7 +17,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import IO, Any
 
@@ -56,12 +56,18 @@ class DocumentWorker:
         """The process at work; None when there is none."""
         return self._process.pid if self._process is not None else None
 
-    def read(self, data: bytes, stored: StoredDocument) -> dict[str, pa.Table]:
-        """The rows of a document, or the row that says why there are none. Never raises for what a document does."""
+    def read(self, data: bytes, stored: StoredDocument, beside: Sequence[bytes] = ()) -> dict[str, pa.Table]:
+        """The rows of a document, or the row that says why there are none. Never raises for what a document does.
+
+        ``beside`` are the other documents of its inline XBRL set.
+        """
         process = self._started()
-        header = _pack({"stored": _plain(stored), "budget": asdict(self.budget)})
+        header = _pack(
+            {"stored": _plain(stored), "budget": asdict(self.budget), "beside": [len(other) for other in beside]}
+        )
+        sent = b"".join((data, *beside)) if beside else data
         try:
-            answer = _exchange(process, _HEAD.pack(len(header), len(data)) + header, data, self.budget.wall_seconds)
+            answer = _exchange(process, _HEAD.pack(len(header), len(sent)) + header, sent, self.budget.wall_seconds)
         except _Silent as silent:
             code = self.close()
             return refused(stored, _death(silent, code, self.budget))
@@ -187,7 +193,9 @@ def serve(stdin: IO[bytes], stdout: IO[bytes]) -> None:
     while len(head := stdin.read(_HEAD.size)) == _HEAD.size:
         header, size = _HEAD.unpack(head)
         asked = json.loads(stdin.read(header))
-        data = stdin.read(size)
+        others = asked["beside"]
+        data = stdin.read(size - sum(others))
+        beside = [stdin.read(length) for length in others]
         budget = Budget(**asked["budget"])
         stored = StoredDocument(
             **asked["stored"] | {"fetched_at": dt.datetime.fromisoformat(asked["stored"]["fetched_at"])}
@@ -196,14 +204,14 @@ def serve(stdin: IO[bytes], stdout: IO[bytes]) -> None:
             _limit_memory(budget)
             limited = True
         _limit_time(budget)
-        parts = {name: _stream(table) for name, table in _read(data, stored, budget).items()}
+        parts = {name: _stream(table) for name, table in _read(data, stored, budget, beside).items()}
         sizes = _pack({name: len(part) for name, part in parts.items()})
         stdout.write(_HEAD.pack(len(sizes), sum(map(len, parts.values()))) + sizes)
         stdout.writelines(parts.values())
         stdout.flush()
 
 
-def _read(data: bytes, stored: StoredDocument, budget: Budget) -> dict[str, pa.Table]:
+def _read(data: bytes, stored: StoredDocument, budget: Budget, beside: Sequence[bytes]) -> dict[str, pa.Table]:
     began = time.process_time()
     outcome = Outcome()
 
@@ -212,7 +220,8 @@ def _read(data: bytes, stored: StoredDocument, budget: Budget) -> dict[str, pa.T
 
     try:
         limits = Limits(max_seconds=budget.cpu_seconds)
-        document = parse(data, Hints(stored.filename, stored.form, stored.document_type or ""), limits=limits)
+        hints = Hints(stored.filename, stored.form, stored.document_type or "")
+        document = parse(data, hints, limits=limits, beside=beside)
         rows = rows_of(document, stored, outcome)
     except DocumentError as error:
         return refused(stored, replace(outcome, error_name=error.name, reason=str(error), cpu_seconds=spent()))

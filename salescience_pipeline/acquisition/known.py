@@ -31,9 +31,10 @@ def read_known(services: Services, dataset: Dataset, selection: Selection) -> Kn
     ciks = services.ciks(selection.tickers) if _needs(dataset, "core_sec__company_tickers", "core_sec__filings") else {}
     filings: Sequence[FilingRef] = ()
     documents: frozenset[tuple[str, str]] = frozenset()
+    with_exhibits: frozenset[str] = frozenset()
     if _needs(dataset, "core_sec__filings"):
         filings = _filings(services, ciks)
-        documents = _documents(services, dataset, ciks)
+        documents, with_exhibits = _documents(services, dataset, ciks)
     return Known(
         now=services.now(),
         today=services.today(),
@@ -42,6 +43,7 @@ def read_known(services: Services, dataset: Dataset, selection: Selection) -> Kn
         coverage=_coverage(services, dataset, selection),
         filings=filings,
         documents=documents,
+        with_exhibits=with_exhibits,
         reports=_reports(services, selection) if _needs(dataset, "core_finnhub__earnings_calendar") else {},
         reports_by_day=_reports_by_day(services)
         if "core_finnhub__earnings_calendar" in dataset.outputs.values()
@@ -209,7 +211,7 @@ def _extend_by_days(services: Services, coverage: dict[str, Coverage], daily: Da
 def _filings(services: Services, ciks: Mapping[Ticker, Cik]) -> Sequence[FilingRef]:
 
     ticker_of = {cik: ticker for ticker, cik in reversed(list(ciks.items()))}
-    columns = ["cik", "accession", "form", "filing_date", "primary_document"]
+    columns = ["cik", "accession", "form", "filing_date", "primary_document", "items", "size"]
     rows = services.tables.read(
         "core_sec__filings", Where(values={"cik": [str(cik) for cik in ticker_of]}), columns=columns
     )
@@ -217,7 +219,12 @@ def _filings(services: Services, ciks: Mapping[Ticker, Cik]) -> Sequence[FilingR
     for row in rows.to_pylist():
         cik = Cik(row["cik"])
         name = _file_name(row["primary_document"])
-        refs.append(FilingRef(cik, Accession(row["accession"]), row["form"], row["filing_date"], name, ticker_of[cik]))
+        refs.append(
+            FilingRef(
+                cik, Accession(row["accession"]), row["form"], row["filing_date"], name, ticker_of[cik],
+                tuple(row["items"] or ()), row["size"],
+            )
+        )  # fmt: skip
     return refs
 
 
@@ -228,11 +235,18 @@ def _file_name(text: str | None) -> FileName | None:
         return None
 
 
-def _documents(services: Services, dataset: Dataset, ciks: Mapping[Ticker, Cik]) -> frozenset[tuple[str, str]]:
+def _documents(
+    services: Services, dataset: Dataset, ciks: Mapping[Ticker, Cik]
+) -> tuple[frozenset[tuple[str, str]], frozenset[str]]:
+    """(accession, file name) of the stored documents, and the filings whose exhibits were asked for."""
     table = "core_sec__documents"
     if table not in dataset.outputs.values():
-        return frozenset()
-
+        return frozenset(), frozenset()
     where = Where(values={"cik": [str(cik) for cik in ciks.values()]})
-    rows = services.tables.read(table, where, columns=["accession", "filename"])
-    return frozenset(zip(rows["accession"].to_pylist(), rows["filename"].to_pylist(), strict=True))
+    rows = services.tables.read(table, where, columns=["accession", "filename", "is_exhibits_sought"])
+    accessions = rows["accession"].to_pylist()
+    sought = rows["is_exhibits_sought"].to_pylist()
+    return (
+        frozenset(zip(accessions, rows["filename"].to_pylist(), strict=True)),
+        frozenset(accession for accession, yes in zip(accessions, sought, strict=True) if yes),
+    )

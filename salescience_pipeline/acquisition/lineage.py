@@ -16,6 +16,7 @@ from typing import Any
 import pyarrow as pa
 
 from salescience_pipeline.acquisition.services import SelectionError, Services
+from salescience_pipeline.catalog.exhibits import exhibit_number
 from salescience_pipeline.catalog.tables import PROVENANCE, TABLES
 from salescience_pipeline.identifiers import InvalidIdentifier, OrganizationId, Sha256, TableName
 from salescience_pipeline.lake.archive import EMPTY_SHA256
@@ -92,11 +93,23 @@ def answer_of(services: Services, sha256: str, organization: OrganizationId | No
     """
     digest = Sha256(sha256)
     audit = services.archive.audit
-    rows = audit.with_body(digest, limit=MAX_ANSWERS, organization=None if organization is None else str(organization))
+    mine = None if organization is None else str(organization)
+    rows = audit.with_body(digest, limit=MAX_ANSWERS, organization=mine)
+    for submission in _submissions_of(services, digest) if not rows else ():
+        # A document that was cut out of a complete submission came with that one's request.
+        rows += audit.with_body(submission, limit=MAX_ANSWERS, organization=mine)
     if not rows:
         return None
     body = audit.body(digest)
-    return ArchivedAnswer(digest, body.size if body is not None else 0, tuple(map(_request, rows)))
+    return ArchivedAnswer(digest, body.size if body is not None else 0, tuple(map(_request, rows[:MAX_ANSWERS])))
+
+
+def _submissions_of(services: Services, digest: str) -> list[str]:
+    """Digests of the complete submissions that a document was cut from."""
+    if not services.tables.exists(_DOCUMENTS):
+        return []
+    found = services.tables.read(_DOCUMENTS, Where(values={"sha256": [digest]}), columns=["submission_sha256"])
+    return sorted({text for text in found["submission_sha256"].to_pylist() if text})
 
 
 def _request(row: AuditRow) -> RequestOfAnswer:
@@ -196,12 +209,16 @@ def _documents(services: Services, rows: Sequence[Mapping[str, Any]]) -> dict[tu
     if not accessions or not services.tables.exists(_DOCUMENTS):
         return {}
     stored = services.tables.read(
-        _DOCUMENTS, Where(values={"accession": accessions}), columns=["accession", "filename", "sha256"]
+        _DOCUMENTS,
+        Where(values={"accession": accessions}),
+        columns=["accession", "filename", "document_type", "sha256"],
     )
     found: dict[tuple[str, str | None], str] = {}
     for row in stored.to_pylist():
         found[row["accession"], row["filename"]] = row["sha256"]
-        found.setdefault((row["accession"], None), row["sha256"])
+        # A row that names no file was read from the main document.
+        if exhibit_number(row["document_type"] or "") is None:
+            found.setdefault((row["accession"], None), row["sha256"])
     return found
 
 

@@ -31,6 +31,8 @@ from salescience_pipeline.ledger.completeness import State
 
 _STORED = "core_sec__documents"
 _FLUSH_DOCUMENTS, _FLUSH_ROWS = 100, 400_000
+_INLINE = b"/inlineXBRL"
+"""What the namespace of inline XBRL ends with, in every version."""
 
 
 _Read = tuple[StoredDocument, dict[str, pa.Table]]
@@ -203,7 +205,7 @@ class _Processing:
         def read(filing: list[StoredDocument]) -> list[_Read]:
             worker = workers.get()
             try:
-                return [(stored, self._read(worker, stored)) for stored in filing]
+                return self._read_filing(worker, filing)
             finally:
                 workers.put(worker)
 
@@ -221,12 +223,22 @@ class _Processing:
             for worker in owned:
                 worker.close()
 
-    def _read(self, worker: DocumentWorker, stored: StoredDocument) -> dict[str, pa.Table]:
-        try:
-            data = self.services.archive.open(RawRef(Sha256(stored.sha256), stored.bytes)).read()
-        except CorruptBlob as error:
-            return refused(stored, Outcome(self.backend.name, "DOCUMENT_CORRUPT", str(error)))
-        return self.backend.read(worker, data, stored)
+    def _read_filing(self, worker: DocumentWorker, filing: Sequence[StoredDocument]) -> list[_Read]:
+        """The documents of one filing; those with inline XBRL are one set, whose facts are read together."""
+        found: list[_Read] = []
+        opened: list[tuple[StoredDocument, bytes]] = []
+        for stored in filing:
+            try:
+                data = self.services.archive.open(RawRef(Sha256(stored.sha256), stored.bytes)).read()
+            except CorruptBlob as error:
+                found.append((stored, refused(stored, Outcome(self.backend.name, "DOCUMENT_CORRUPT", str(error)))))
+            else:
+                opened.append((stored, data))
+        inline = [data for _, data in opened if _INLINE in data] if len(opened) > 1 else []
+        for stored, data in opened:
+            beside = [other for other in inline if other is not data] if _INLINE in data else []
+            found.append((stored, self.backend.read(worker, data, stored, beside)))
+        return found
 
     def _take(self, stored: StoredDocument, rows: dict[str, pa.Table]) -> None:
         row = rows[DOCUMENTS].to_pylist()[0]

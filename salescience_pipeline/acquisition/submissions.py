@@ -18,6 +18,7 @@ from salescience_pipeline.acquisition.acquire import plan
 from salescience_pipeline.acquisition.outcome import Status
 from salescience_pipeline.acquisition.services import Services
 from salescience_pipeline.catalog.datasets import DATASETS
+from salescience_pipeline.catalog.exhibits import exhibit_number
 from salescience_pipeline.catalog.forms import ANNUAL_FORMS
 from salescience_pipeline.clients.edgar_api import base_form
 from salescience_pipeline.clients.plan import Selection
@@ -135,9 +136,11 @@ def _sec(services: Services, tickers: Sequence[Ticker], n_years: int, form: str)
     documents = services.tables.read(
         "core_sec__documents",
         Where(values={"accession": accessions}),
-        columns=["accession", "filename", "sha256", "bytes", "fetched_at", "url"],
+        columns=["accession", "filename", "document_type", "sha256", "bytes", "fetched_at", "url"],
     )
-    by_accession = {row["accession"]: row for row in documents.to_pylist()}
+    # A result is the main document; exhibits lie beside it.
+    main = (row for row in documents.to_pylist() if exhibit_number(row["document_type"] or "") is None)
+    by_accession = {row["accession"]: row for row in main}
     return {ticker: list(_of_company(services, ticker, filings, by_accession, n_years, form)) for ticker in tickers}
 
 

@@ -78,14 +78,14 @@ _ROWS: tuple[Dataset, ...] = (
         name=TableName("core_sec__documents"),
         provider="sec",
         title="SEC filing documents",
-        description="The main document of each filing of the chosen forms, kept byte for byte in the archive: one request "
-        "per document, once for ever.",
+        description="The main document of each filing of the chosen forms and the exhibits worth reading (subsidiaries, "
+        "incorporated reports, press releases), kept byte for byte in the archive: one request per filing, once for ever.",
         cut=Cut.TICKER,
         outputs=one("core_sec__documents"),
         group="filings",
         recipe="edgar.DOCUMENTS",
         tidy="filings.sec_documents",
-        minimum_rule="1 per document that is not stored",
+        minimum_rule="1 per filing that is not stored",
         needs=(TableName("core_sec__filings"),),
     ),
     Dataset(

@@ -32,7 +32,8 @@ def _document_parts() -> tuple[Table, ...]:
             "Processed documents",
             "One row per document that was processed: what was found, who did it, or why it was refused.",
             (),
-            "form document_type sha256 bytes kind detected_form status error_name reason warnings backend job_id credits "
+            "form document_type document_role exhibit_number exhibit_kind sha256 bytes kind detected_form status error_name "
+            "reason warnings backend job_id credits "
             "parser_version cpu_seconds pages block_count table_count cell_count fact_count fact_problem_count "
             "section_count chunk_count lowest_confidence",
             "form sha256 bytes status backend parser_version block_count table_count cell_count fact_count section_count "

@@ -24,6 +24,7 @@ def reconcile(services: Services) -> bool:
     files: list[Mapping[str, Any]] = services.sandbox.get("/_sandbox/corpus/manifest")["files"]
     arrived = _arrived(services)
     rows_of = _rows_by_key(services)
+    documents = set(services.tables.read("core_sec__documents", columns=["sha256"])["sha256"].to_pylist())
     counts: dict[str, Counter[str]] = defaultdict(Counter)
     reasons: Counter[str] = Counter()
     lost: list[tuple[str, str]] = []
@@ -33,7 +34,7 @@ def reconcile(services: Services) -> bool:
         if file["left_out"]:
             counts[kind]["left out"] += 1
             reasons[_general(str(file["left_out"]))] += 1
-        elif why := _missing(file, arrived, rows_of):
+        elif file["sha256"] not in documents and (why := _missing(file, arrived, rows_of)):
             counts[kind]["lost"] += 1
             lost.append((str(file["path"]), why))
         else:
@@ -88,7 +89,9 @@ def _rows_by_key(services: Services) -> dict[str, set[str]]:
 def _missing(file: Mapping[str, Any], arrived: Mapping[str, set[str]], rows_of: Mapping[str, set[str]]) -> str | None:
     """Why a served file did not land; None when its bytes are in the archive and its rows in their table."""
     path, kind = str(file["main_url"] or file["url"]), str(file["kind"])
-    digests = arrived.get(_place(path))
+    # A complete submission may have been fetched for the document in it, or that document by itself.
+    whole = file["sha256"] in arrived.get(_place(str(file["url"])), ())
+    digests = {file["sha256"]} if whole else arrived.get(_place(path))
     if not digests:
         return f"nothing was received from {path}"
     if file["main_url"] == file["url"] and file["sha256"] not in digests:

@@ -9,9 +9,10 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from salescience_pipeline.catalog.datasets import DATASETS, DEFAULT_FORMS, OWNERSHIP_FORMS
+from salescience_pipeline.catalog.exhibits import DEFAULT_EXHIBITS, MAX_SUBMISSION_BYTES, may_have_exhibits, numbers_for
 from salescience_pipeline.clients.edgar_api import (
     DIALECT,
     base_form,
@@ -23,7 +24,8 @@ from salescience_pipeline.clients.edgar_api import (
     is_business_day,
     submissions,
 )
-from salescience_pipeline.clients.model import Answer, PlannedRequest, Subject
+from salescience_pipeline.clients.errors import Contract, NotArchived, ProviderError, TooLarge
+from salescience_pipeline.clients.model import Answer, AnswerClass, PlannedRequest, Subject
 from salescience_pipeline.clients.plan import FilingRef, Known, Recipe, Refusal, RequestPlan, Selection
 from salescience_pipeline.clients.planning import OneWave, has_data, is_fresh, is_settled, json_of, years_before
 from salescience_pipeline.identifiers import Cik, FileName, InvalidIdentifier, Ticker, parse_date
@@ -35,6 +37,8 @@ _PAGE_SLACK = dt.timedelta(days=2)
 """``filingFrom`` and ``filingTo`` of an older page are off by a day or two (measured)."""
 _NAMED_DOCUMENTS_SINCE = dt.date(2001, 7, 1)
 """Before, filings were one text file, and the submissions page names no main document."""
+_EXHIBITS = "exhibits"
+"""The detail of a subject that names the numbers of the exhibits that its filing is asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,14 +173,18 @@ class DailyIndex(OneWave):
 
 @dataclass(frozen=True, slots=True)
 class Documents(OneWave):
-    """Documents that are filed once and never change: each is fetched once, for ever."""
+    """Documents that are filed once and never change: each is fetched once, for ever.
+
+    Where exhibits are wanted of a filing that may have some, its complete submission is fetched in place of its main
+    document: one request all the same, where a list of its files and each exhibit by itself would take three and more.
+    """
 
     default_forms: tuple[str, ...]
     xml_only: bool = False
     """Whether only XML can be read (ownership forms before 2003 are text or a page)."""
 
     def plan(self, selection: Selection, known: Known) -> RequestPlan:
-        """One request per document of the chosen forms and years that is not stored, also when ``force`` is set."""
+        """One request per filing of the chosen forms and years that is not stored as wanted, also when ``force`` is set."""
         cutoff = years_before(known.today, selection.n_years)
         requests: dict[tuple[str, str], PlannedRequest] = {}
         fresh: list[str] = []
@@ -185,20 +193,37 @@ class Documents(OneWave):
             name = self._filename(ref)
             if isinstance(name, Refusal):
                 refused.append(name)
-            elif (ref.accession, name) in known.documents or is_settled(ref.accession, known):
+                continue
+            exhibits = self._exhibits(ref, name, selection)
+            if _is_stored(ref, name, known, with_exhibits=bool(exhibits)):
                 fresh.append(ref.accession)
             else:
                 # A filing with several filers is one document: the first filer's address serves all.
-                requests.setdefault((ref.accession, name), self._request(ref, name))
+                requests.setdefault((ref.accession, name), self._request(ref, name, exhibits))
         return RequestPlan(
             selection.dataset,
             "sec",
             tuple(requests.values()),
             minimum=len(requests),
-            why="One request per document that is not stored; what was filed never changes.",
+            why="One request per document that is not stored, or per filing where its exhibits are wanted too; what was filed "
+            "never changes.",
             fresh=tuple(dict.fromkeys(fresh)),
             refused=tuple(refused),
         )
+
+    def follow_ups(self, answer: Answer, selection: Selection, known: Known) -> tuple[PlannedRequest, ...]:  # noqa: ARG002
+        """The main document by itself where there is no complete submission, as in a folder of recordings."""
+        missing = answer.answer_class is AnswerClass.NOT_FOUND
+        return (_alone(answer.request),) if missing and _brings_exhibits(answer.request) else ()
+
+    def fallbacks(
+        self, request: PlannedRequest, error: ProviderError | NotArchived, selection: Selection, known: Known
+    ) -> tuple[PlannedRequest, ...]:
+        """The main document by itself where the complete submission cannot be taken, or was never fetched (in a replay)."""
+        del selection, known
+        if not _brings_exhibits(request) or not isinstance(error, TooLarge | Contract | NotArchived):
+            return ()
+        return (_alone(request, sought=not isinstance(error, NotArchived)),)
 
     def _chosen(self, selection: Selection, known: Known, cutoff: dt.date) -> Iterator[FilingRef]:
         forms = {base_form(form) for form in selection.forms or self.default_forms}
@@ -219,22 +244,49 @@ class Documents(OneWave):
             return Refusal(ref.accession, "not_found", f"{ref.accession} ({ref.form}) was filed without XML.")
         return name
 
-    def _request(self, ref: FilingRef, name: FileName) -> PlannedRequest:
-        subject = Subject(
-            ref.accession,
-            ticker=ref.ticker,
-            cik=ref.cik,
-            accession=ref.accession,
-            details={
-                "form": ref.form,
-                "filename": name,
-                "document_type": ref.form,
-                "filing_date": ref.filing_date.isoformat(),
-            },
-        )
-        if name == f"{ref.accession}.txt":
+    def _exhibits(self, ref: FilingRef, name: FileName, selection: Selection) -> frozenset[str]:
+        """The numbers of the exhibits that the filing is asked for; none where the whole text is the document anyway."""
+        if self.xml_only or name == f"{ref.accession}.txt" or (ref.size or 0) > MAX_SUBMISSION_BYTES:
+            return frozenset()
+        form = base_form(ref.form)
+        if not may_have_exhibits(form, ref.items):
+            return frozenset()
+        return numbers_for(form, DEFAULT_EXHIBITS if selection.exhibits is None else selection.exhibits)
+
+    def _request(self, ref: FilingRef, name: FileName, exhibits: frozenset[str]) -> PlannedRequest:
+        details = {
+            "form": ref.form,
+            "filename": name,
+            "document_type": ref.form,
+            "filing_date": ref.filing_date.isoformat(),
+        }
+        if exhibits:
+            details[_EXHIBITS] = " ".join(sorted(exhibits))
+        subject = Subject(ref.accession, ticker=ref.ticker, cik=ref.cik, accession=ref.accession, details=details)
+        if exhibits or name == f"{ref.accession}.txt":
             return full_submission(ref.cik, ref.accession, subject)
         return document(ref.cik, ref.accession, name, subject)
+
+
+def _is_stored(ref: FilingRef, name: FileName, known: Known, *, with_exhibits: bool) -> bool:
+    """Whether a filing needs no request; one that was stored without its exhibits needs one, once."""
+    if (ref.accession, name) in known.documents:
+        return not with_exhibits or ref.accession in known.with_exhibits
+    return is_settled(ref.accession, known)
+
+
+def _brings_exhibits(request: PlannedRequest) -> bool:
+    return request.endpoint == "full_submission" and _EXHIBITS in request.subject.details
+
+
+def _alone(request: PlannedRequest, *, sought: bool = True) -> PlannedRequest:
+    """The request for the main document of a complete submission; ``sought`` says that its exhibits are done with."""
+    subject = request.subject
+    assert subject.cik is not None
+    assert subject.accession is not None
+    details = {name: value for name, value in subject.details.items() if sought or name != _EXHIBITS}
+    name = FileName(details["filename"])
+    return document(subject.cik, subject.accession, name, replace(subject, details=details))
 
 
 @dataclass(frozen=True, slots=True)

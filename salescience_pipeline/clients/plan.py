@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from salescience_pipeline.catalog.providers import PROVIDERS
-from salescience_pipeline.clients.errors import ProviderError
+from salescience_pipeline.clients.errors import NotArchived, ProviderError
 from salescience_pipeline.clients.model import Answer, PlannedRequest
 from salescience_pipeline.identifiers import Accession, Cik, FileName, Ticker
 
@@ -28,6 +28,8 @@ class Selection:
     """How many years of filings to look back (dataset-specific meaning; prices ignore it)."""
     forms: tuple[str, ...] = ()
     """Form types, base and amendments; empty means the dataset's default."""
+    exhibits: tuple[str, ...] | None = None
+    """Exhibits wanted beside main documents, as ``10-K:21``; None means as the settings say."""
     start: dt.date = dt.date(2024, 1, 1)
     """First day of a price history."""
     force: bool = False
@@ -64,6 +66,10 @@ class FilingRef:
     filing_date: dt.date
     primary_document: FileName | None
     ticker: Ticker | None = None
+    items: tuple[str, ...] = ()
+    """Items of an 8-K, as SEC lists them; empty when they are not known."""
+    size: int | None = None
+    """Bytes of the complete submission, where SEC's list says it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +89,8 @@ class Known:
     """The filings table's rows of the selected companies."""
     documents: frozenset[tuple[str, str]] = frozenset()
     """(accession, filename) of the documents that are already stored."""
+    with_exhibits: frozenset[str] = frozenset()
+    """Accessions of the stored filings whose exhibits were asked for."""
     reports: Mapping[Ticker, dt.date] = field(default_factory=dict)
     """Day of each ticker's newest earnings report before today, from the stored calendar."""
     series: Mapping[Ticker, Series] = field(default_factory=dict)
@@ -141,7 +149,7 @@ class Recipe(Protocol):
         ...
 
     def fallbacks(
-        self, request: PlannedRequest, error: ProviderError, selection: Selection, known: Known
+        self, request: PlannedRequest, error: ProviderError | NotArchived, selection: Selection, known: Known
     ) -> tuple[PlannedRequest, ...]:
         """Other requests that answer the same question when ``request`` failed with ``error``; usually none."""
         ...

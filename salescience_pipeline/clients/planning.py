@@ -12,7 +12,7 @@ from typing import Any
 
 from salescience_pipeline.catalog.datasets import DATASETS
 from salescience_pipeline.catalog.sessions import NEW_YORK
-from salescience_pipeline.clients.errors import Contract, ProviderError
+from salescience_pipeline.clients.errors import Contract, NotArchived, ProviderError
 from salescience_pipeline.clients.model import Answer, AnswerClass, PlannedRequest
 from salescience_pipeline.clients.plan import Known, RequestPlan, Selection
 from salescience_pipeline.identifiers import Ticker
@@ -33,7 +33,7 @@ class OneWave:
     def fallbacks(
         self,
         request: PlannedRequest,  # noqa: ARG002
-        error: ProviderError,  # noqa: ARG002
+        error: ProviderError | NotArchived,  # noqa: ARG002
         selection: Selection,  # noqa: ARG002
         known: Known,  # noqa: ARG002
     ) -> tuple[PlannedRequest, ...]:

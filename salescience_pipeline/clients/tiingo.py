@@ -15,7 +15,7 @@ from urllib.parse import quote, urlencode
 
 from salescience_pipeline.catalog.symbols import provider_symbol
 from salescience_pipeline.clients.classify import Dialect, Reply, Verdict, by_shape, by_status, lacking, unshaped
-from salescience_pipeline.clients.errors import NotEntitled, ProviderError
+from salescience_pipeline.clients.errors import NotArchived, NotEntitled, ProviderError
 from salescience_pipeline.clients.model import Answer, AnswerClass, PlannedRequest, Subject
 from salescience_pipeline.clients.plan import Known, Recipe, Refusal, RequestPlan, Selection
 from salescience_pipeline.clients.planning import OneWave, call_per_ticker, has_data, is_covered, json_of
@@ -216,7 +216,7 @@ class EodDaily(OneWave):
         return (*follow, *(_whole(ticker, selection, known) for ticker in days.quiet if _spelled(ticker) in today))
 
     def fallbacks(
-        self, request: PlannedRequest, error: ProviderError, selection: Selection, known: Known
+        self, request: PlannedRequest, error: ProviderError | NotArchived, selection: Selection, known: Known
     ) -> tuple[PlannedRequest, ...]:
         """One ranged call per ticker where the plan of the key does not hold the bulk call."""
         if request.endpoint != "eod_bulk" or not isinstance(error, NotEntitled):

@@ -54,6 +54,17 @@ EXHIBIT_KINDS = {
     "101": "XBRL",
     "104": "cover page data",
 }
+EXHIBIT_KINDS_20F = {
+    "1": "articles and bylaws",
+    "2": "instruments of security holders",
+    "4": "material contract",
+    "8": "subsidiaries",
+    "11": "code of ethics",
+    "12": "certification under section 302",
+    "13": "certification under section 906",
+    "15": "additional exhibit",
+}
+"""Where Form 20-F numbers its exhibits in its own way (its Instructions as to Exhibits)."""
 _ROOTS = {
     "xbrl": ("EX-101.INS", "XBRL instance"),
     "schema": ("EX-101.SCH", "XBRL schema"),
@@ -127,7 +138,7 @@ def classify(document: Document) -> Classification:  # noqa: PLR0911 - one answe
     declared = document.part.type if document.part is not None else document.hints.document_type
     match = _EXHIBIT_TYPE.match(declared)
     if match is not None:
-        number, kind = _exhibit(match[1], match[2])
+        number, kind = _exhibit(match[1], match[2], normal_form(document.hints.form))
         return Classification(
             normal_form(document.hints.form), "exhibit", number, kind, (), 0.99, "The submission declares the exhibit."
         )
@@ -163,9 +174,10 @@ def classify_parts(document: Document) -> tuple[Classification, ...]:
     return tuple(classify(part) for part in document.parts)
 
 
-def _exhibit(number: str, rest: str | None) -> tuple[str, str]:
+def _exhibit(number: str, rest: str | None, form: str = "") -> tuple[str, str]:
     full = f"{number}.{rest}" if rest else number
-    return full, EXHIBIT_KINDS.get(number.lstrip("0"), "exhibit")
+    kinds = EXHIBIT_KINDS | EXHIBIT_KINDS_20F if form.startswith("20-F") else EXHIBIT_KINDS
+    return full, kinds.get(number.lstrip("0"), "exhibit")
 
 
 def _by_opening(opening: list[str]) -> tuple[str, str, float, str] | None:

@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections import Counter
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import NamedTuple
@@ -55,11 +57,21 @@ class Document:
         base: where ``source.data`` begins in the file.
         hints: what the caller knew.
         part: its entry in the submission, None outside of one.
+        beside: other inline documents of the filing, whose contexts, units and continuations its facts may use.
     """
 
-    def __init__(self, source: Source, hints: Hints, *, base: int = 0, part: Part | None = None) -> None:
+    def __init__(
+        self,
+        source: Source,
+        hints: Hints,
+        *,
+        base: int = 0,
+        part: Part | None = None,
+        beside: tuple[Source, ...] = (),
+    ) -> None:
         """Use :func:`parse`."""
         self.source = source
+        self.beside = beside
         self.hints = hints
         self.base = base
         self.part = part
@@ -139,7 +151,11 @@ class Document:
     def facts(self) -> FactSet:
         """The XBRL facts of this document; of a submission those of its documents as one inline set."""
         with paused():
-            facts = read_facts([part.source for part in self.parts])
+            facts = read_facts([*(part.source for part in self.parts), *self.beside])
+        if self.beside:
+            count = len(self.parts)
+            facts.facts = [fact for fact in facts.facts if fact.document < count]
+            facts.problems = [problem for problem in facts.problems if problem.document < count]
         for fact in facts:
             base = self.parts[fact.document].base
             if base:
@@ -260,17 +276,25 @@ def _joined(layouts: list[Layout]) -> Layout:
     return joined
 
 
-def parse(data: bytes, hints: Hints | None = None, *, limits: Limits | None = None) -> Document:
+def parse(
+    data: bytes, hints: Hints | None = None, *, limits: Limits | None = None, beside: Sequence[bytes] = ()
+) -> Document:
     """Judge a document and make it ready to be asked.
 
     Args:
         data: the file as delivered by EDGAR: HTML, inline XBRL, plain text, a full submission, an XBRL instance.
         hints: what the caller knows.
         limits: how much the document may cost.
+        beside: the other documents of its inline XBRL set: the facts of a set share contexts, units and continuations. One that
+            cannot be read is left out.
 
     Raises:
         DocumentError: empty, unsupported, corrupt, too large, or an error page (see :mod:`errors`). What costs too much
             later on is raised by the answer that is asked for.
     """
     hints = hints or Hints()
-    return Document(read_source(data, name=hints.name, limits=limits), hints)
+    others = []
+    for other in beside:
+        with suppress(DocumentError):
+            others.append(read_source(other, limits=limits))
+    return Document(read_source(data, name=hints.name, limits=limits), hints, beside=tuple(others))

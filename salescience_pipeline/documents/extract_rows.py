@@ -99,8 +99,7 @@ def subsidiaries(figures: Figures) -> list[Row]:
     """The list of an EX-21: name and jurisdiction."""
     found: list[Row] = []
     for part in figures.document.parts:
-        what = classify(part)
-        if what.exhibit.partition(".")[0] == "21":
+        if classify(part).kind == "subsidiaries":
             found += _subsidiaries_of(figures, part)
     return found
 

@@ -104,7 +104,8 @@ def _item_text(item: str, words: dict[str, str], day: dt.date) -> list[str]:
         f"stand again. {officer} thanked the director for years of fictional service.",
         "7.01": "Slides for a meeting with investors are furnished with this report; they are blank.",
         "8.01": f"On {long_date(day)}, the board allowed the purchase of further own shares. The programme has no end date.",
-        "9.01": "(d) Exhibits: 99.1 Press release (fictional), where one is attached; 104 Cover page interactive data file.",
+        "9.01": "(d) Exhibits: 10.1 Agreement or 99.1 Press release (fictional), where one is attached; 104 Cover page "
+        "interactive data file.",
     }
     return [body[item]]
 

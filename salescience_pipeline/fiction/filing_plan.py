@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from salescience_pipeline.fiction import current, ownership
+from salescience_pipeline.fiction import current, exhibits, ownership
 from salescience_pipeline.fiction.companies import FIRST_CIK, FIRST_FILING_DAY, Company, chance, split_schedule
 from salescience_pipeline.fiction.report_model import Order, Report, file_number
 from salescience_pipeline.fiction.reports import write_report
@@ -228,12 +228,46 @@ class CompanyFilings:
             form,
             filed,
             dt.time(18, 5, 40) if roll else dt.time(16, 31, 12),
-            make=lambda: _report_documents(written(), form, stem),
+            make=lambda: _report_documents(
+                written(), form, stem, self._report_exhibits(form, year, end, filed, ticker)
+            ),
             report=end,
             roll=roll,
             xbrl=True,
             primary=f"{stem}.htm",
             written=written,
+        )
+
+    def _report_exhibits(self, form: str, year: int, end: dt.date, filed: dt.date, ticker: str) -> tuple[Document, ...]:
+        """The list of subsidiaries of an annual report, and what its officers certify."""
+        company, stamp = self.company, f"{end:%Y%m%d}"
+        found: list[Document] = []
+        if form == "10-K":
+            listed = exhibits.subsidiaries(company, self.world.seed, year)
+            page = exhibits.subsidiaries_page(company, listed, end)
+            found.append(Document(f"{ticker}-ex211_{stamp}.htm", "EX-21.1", "SUBSIDIARIES OF THE REGISTRANT", page))
+        for number in ("31.1", "32.1") if company.officers else ():
+            page = exhibits.certification(company, company.officers[0], form, number, filed)
+            suffix = "a" if form.endswith("/A") else ""
+            name = f"{ticker}-ex{number.replace('.', '')}_{stamp}{suffix}.htm"
+            found.append(Document(name, f"EX-{number}", "CERTIFICATION", page))
+        return tuple(found)
+
+    def _current_exhibits(
+        self, day: dt.date, items: tuple[str, ...], quarter: tuple[int, int] | None, ticker: str
+    ) -> tuple[Document, ...]:
+        """The press release of a quarter, an agreement that was signed, slides that were shown."""
+        company = self.company
+        if quarter is not None:
+            number, page = "99.1", current.press_release(company, self.accounts, *quarter, day)
+        elif "1.01" in items:
+            number, page = "10.1", exhibits.agreement(company, day)
+        elif "7.01" in items:
+            number, page = "99.1", exhibits.slides(company, day)
+        else:
+            return ()
+        return (
+            Document(f"{ticker}-ex{number.replace('.', '')}_{day:%Y%m%d}.htm", f"EX-{number}", f"EX-{number}", page),
         )
 
     def _current(self, day: dt.date, filed: dt.date, items: tuple[str, ...], quarter: tuple[int, int] | None) -> _Draft:
@@ -244,11 +278,7 @@ class CompanyFilings:
             return current.current_report(self.company, self.accounts, self.world.seed, day, filed, items, stem)
 
         def make() -> tuple[Document, ...]:
-            extra: tuple[Document, ...] = ()
-            if quarter is not None:
-                release = current.press_release(self.company, self.accounts, *quarter, day)
-                extra = (Document(f"{ticker}-ex991_{day:%Y%m%d}.htm", "EX-99.1", "EX-99.1", release),)
-            return _report_documents(written(), "8-K", stem, extra)
+            return _report_documents(written(), "8-K", stem, self._current_exhibits(day, items, quarter, ticker))
 
         return _Draft(
             "8-K",

@@ -281,7 +281,9 @@ class _Writer:
         self._ramble(2)
 
     def _exhibits(self) -> None:
+        listed = [("21.1", "Subsidiaries of the registrant (fictional)")] if self.order.form == "10-K" else []
         rows = [
+            *listed,
             ("31.1", "Certification of the chief executive officer (fictional)"),
             ("32.1", "Certification under Section 1350 (fictional)"),
             ("101.INS", "Inline XBRL instance document"),

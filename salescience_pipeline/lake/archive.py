@@ -98,6 +98,20 @@ class Archive:
         self.audit.add(row, kept if known is None else None)
         return RawRef(kept.sha256, kept.size, kept.path)
 
+    def keep(self, body: Body) -> RawRef:
+        """Keep bytes that were cut out of an archived answer, as a document of a complete submission; no request is told of.
+
+        The same bytes again are not stored again.
+
+        Raises:
+            CorruptBlob, StorageFull, StorageFailed: as :meth:`put`.
+        """
+        kept = self._known(body.sha256)
+        if kept is None:
+            kept = self._keep(body)
+            self.audit.add_body(kept)
+        return RawRef(kept.sha256, kept.size, kept.path)
+
     def latest(self, request: PlannedRequest) -> Stored | None:
         """The newest complete answer to that request (ok, empty or not found) whose body is not known to be damaged."""
         newest = self.audit.newest(request.canonical_url)

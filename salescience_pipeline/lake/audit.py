@@ -73,6 +73,10 @@ _COLUMNS = (
     "elapsed_ms, bytes, content_type, etag, last_modified, headers, body_sha256, error, complete, run_id, organization_id"
 )
 _INSERT = f"insert into answers ({_COLUMNS}) values ({', '.join('?' * (_COLUMNS.count(',') + 1))})"  # noqa: S608 - constants
+_INSERT_BODY = (
+    "insert into bodies values (?, ?, ?, ?, 0) on conflict (sha256) do update set "
+    "path = excluded.path, data = excluded.data, damaged = 0 where damaged"
+)
 
 _REUSABLE = (
     "select a.request_id, a.answer_class, a.status, a.fetched_at, a.headers, b.sha256, coalesce(b.size, 0), b.path, "
@@ -224,12 +228,17 @@ class Audit:
         """
         with self._transaction("storing an answer") as connection:
             if body is not None:
-                connection.execute(
-                    "insert into bodies values (?, ?, ?, ?, 0) on conflict (sha256) do update set "
-                    "path = excluded.path, data = excluded.data, damaged = 0 where damaged",
-                    (body.sha256, body.size, body.path, body.data),
-                )
+                connection.execute(_INSERT_BODY, (body.sha256, body.size, body.path, body.data))
             connection.execute(_INSERT, row.values())
+
+    def add_body(self, body: BodyRow) -> None:
+        """Store a body that no attempt of its own brought.
+
+        Raises:
+            StorageFull, StorageFailed: as :meth:`add`.
+        """
+        with self._transaction("storing a body") as connection:
+            connection.execute(_INSERT_BODY, (body.sha256, body.size, body.path, body.data))
 
     def mark_damaged(self, sha256: str) -> None:
         """Say that the stored bytes of a body are wrong, so that nothing reuses it and the next put replaces it."""

@@ -33,6 +33,10 @@ class AcquireConfig(dg.Config):
     )
     n_years: int = Field(default=2, ge=1, le=50, description="Years of filings to look back.")
     forms: list[str] | None = Field(default=None, description="Form types; default: the dataset's own.")
+    exhibits: list[str] | None = Field(
+        default=None,
+        description="Exhibits kept beside main documents, as FORM:NUMBER (10-K:21), [] for none; default: as the settings say.",
+    )
     force: bool = Field(default=False, description="Ask again even for what is current (filed documents excepted).")
     replay: bool = Field(
         default=False,

@@ -179,7 +179,7 @@ def _about_documents(
             for stored, name, reason in processed.refused[:30]
         ]
         metadata["refused"] = dg.MetadataValue.md("\n".join(lines))
-    good = rows.filter(pc.is_null(rows["error_name"]))
+    good = rows.filter(pc.and_kleene(pc.is_null(rows["error_name"]), pc.equal(rows["document_role"], "main")))
     if good.num_rows:
         row = good.slice(good.num_rows - 1).to_pylist()[0]
         metadata["preview"] = dg.MetadataValue.md(preview(services, row["accession"], row["filename"]))

@@ -153,6 +153,7 @@ def selection_of(dataset: Dataset, config: AcquireConfig, keys: Sequence[str], s
         tickers=tickers,
         dates=dates,
         n_years=config.n_years,
+        exhibits=None if config.exhibits is None else tuple(config.exhibits),
         forms=tuple(config.forms or ()),
         force=config.force,
     )

@@ -2,7 +2,8 @@
 
 What is recorded is served byte for byte under EDGAR's own addresses. What is made here to lead to it says so in the
 header ``X-Sandbox-Synthetic``: submissions of companies that have none recorded, rows added to the ticker lists, folder
-listings. What does not belong here: which file is what (``corpus_files``), HTTP (``edgar``).
+listings, complete submissions around recorded documents. What does not belong here: which file is what
+(``corpus_files``), HTTP (``edgar``).
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from salescience_pipeline.sandbox.answers import Prepared, dumps
 from salescience_pipeline.sandbox.app import Sandbox
 from salescience_pipeline.sandbox.corpus_files import read_corpus, summary
 from salescience_pipeline.sandbox.corpus_model import Corpus, RecordedFiling
-from salescience_pipeline.sandbox.corpus_sgml import SgmlParty, read_documents
+from salescience_pipeline.sandbox.corpus_sgml import SgmlParty, envelope, read_documents
 from salescience_pipeline.sandbox.edgar import content_type, data, www
 from salescience_pipeline.sandbox.edgar_data import COLUMNS
 from salescience_pipeline.sandbox.edgar_lists import Search
@@ -291,10 +292,14 @@ class CorpusSource:
         return None
 
     def submission(self, cik: int, accession: str) -> Prepared | None:
-        """A recorded complete submission."""
+        """A recorded complete submission, or one made around a recorded main document and its exhibits."""
         filing = self._filing(cik, accession)
-        if filing is None or filing.whole is None:
+        if filing is None:
             return None
+        if filing.whole is None:
+            made = envelope(filing.accession, filing.form, filing.filed, filing.with_exhibits())
+            extra = {SYNTHETIC: "submission"}
+            return www(made, "text/plain", filing.accepted, etag=True, extra=extra) if made is not None else None
         return www(filing.whole.read_bytes(), "text/plain", filing.accepted, etag=True)
 
     def document(self, cik: int, accession: str, path: str) -> Prepared | None:

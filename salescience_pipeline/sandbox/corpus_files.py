@@ -212,13 +212,15 @@ def _place_filing(corpus: Corpus, file: RecordedFile, row: dict[str, str]) -> No
 def _place_exhibit(corpus: Corpus, file: RecordedFile) -> None:
     """An exhibit lies in the folder of the filing of the same company; nothing else tells which one."""
     owners = [f for f in corpus.filings.values() if any(party.cik == file.cik for party in f.parties)]
-    file.left_out = "an exhibit; the submissions API names main documents only"
-    if len(owners) == 1:
-        filing, name = owners[0], Path(file.path).name
-        filing.documents[name] = corpus.root / file.path
-        file.accession, file.synthetic_accession = filing.accession, filing.synthetic
-        file.url = f"/Archives/edgar/data/{file.cik}/{filing.folder}/{name}"
-        file.left_out += " (it is served)"
+    if len(owners) != 1:
+        file.left_out = "an exhibit, and nothing tells of which filing"
+        return
+    file.kind = "exhibit"
+    filing, name = owners[0], Path(file.path).name
+    filing.documents[name] = corpus.root / file.path
+    filing.exhibits[name] = (file.form or "").rpartition(" ")[2]
+    file.accession, file.synthetic_accession = filing.accession, filing.synthetic
+    file.url = f"/Archives/edgar/data/{file.cik}/{filing.folder}/{name}"
 
 
 def _recorded_row(corpus: Corpus, file: RecordedFile, data: bytes) -> dict[str, Any] | None:

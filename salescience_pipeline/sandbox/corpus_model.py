@@ -64,6 +64,8 @@ class RecordedFiling:
     """Name of the main document; the accession with ``.txt`` when only the complete text exists."""
     documents: dict[str, Path] = field(default_factory=dict)
     """Recorded documents by name."""
+    exhibits: dict[str, str] = field(default_factory=dict)
+    """Type of each of them that is known to be an exhibit (``EX-99.1``)."""
     whole: Path | None = None
     """The recorded complete submission."""
     inside: frozenset[str] = frozenset()
@@ -76,6 +78,13 @@ class RecordedFiling:
     def folder(self) -> str:
         """The accession without dashes."""
         return self.accession.replace("-", "")
+
+    def with_exhibits(self) -> list[tuple[str, str, bytes]]:
+        """Type, name and bytes of the main document and of its exhibits; nothing where no exhibit is recorded."""
+        names = [self.primary.rpartition("/")[2], *sorted(self.exhibits)]
+        if len(names) == 1 or any(name not in self.documents for name in names):
+            return []
+        return [(self.exhibits.get(name, self.form), name, self.documents[name].read_bytes()) for name in names]
 
 
 @dataclass

@@ -9,6 +9,7 @@ from __future__ import annotations
 import binascii
 import datetime as dt
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from salescience_pipeline.fiction.sec_calendar import EASTERN
@@ -159,6 +160,26 @@ def read_documents(data: bytes) -> tuple[SgmlDocument, ...]:
             SgmlDocument(_tag(labels, "TYPE"), _tag(labels, "FILENAME"), _tag(labels, "DESCRIPTION"), _unwrapped(body))
         )
     return tuple(documents)
+
+
+def envelope(accession: str, form: str, filed: dt.date, documents: Sequence[tuple[str, str, bytes]]) -> bytes | None:
+    """A complete submission around ``documents`` (type, name, bytes), to which not a byte is added.
+
+    None when there are none, or one of them lies in an envelope of its own.
+    """
+    if not documents or any(b"<DOCUMENT>" in body or b"</TEXT>" in body for _, _, body in documents):
+        return None
+    day = f"{filed:%Y%m%d}"
+    head = (
+        f"<SEC-DOCUMENT>{accession}.txt : {day}\n<SEC-HEADER>{accession}.hdr.sgml : {day}\n"
+        f"ACCESSION NUMBER:\t\t{accession}\nCONFORMED SUBMISSION TYPE:\t{form}\n"
+        f"PUBLIC DOCUMENT COUNT:\t\t{len(documents)}\nFILED AS OF DATE:\t\t{day}\n</SEC-HEADER>\n"
+    )
+    parts = [head.encode()]
+    for number, (kind, name, body) in enumerate(documents, 1):
+        labels = f"<DOCUMENT>\n<TYPE>{kind}\n<SEQUENCE>{number}\n<FILENAME>{name}\n<TEXT>\n"
+        parts += [labels.encode(), body, b"</TEXT>\n</DOCUMENT>\n"]
+    return b"".join([*parts, b"</SEC-DOCUMENT>\n"])
 
 
 def _unwrapped(body: bytes) -> bytes:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any
 
-from salescience_pipeline.fiction import sgml
+from salescience_pipeline.fiction import exhibits, sgml
 from salescience_pipeline.fiction.filings import Cabinet
 from salescience_pipeline.fiction.ixbrl import Fact
 from salescience_pipeline.fiction.sec_calendar import eastern, previous_business_day, quarter_days
@@ -217,10 +217,12 @@ class FictionalSource:
         return www(dumps(edgar_lists.search(self.cabinet, wanted)), "application/json", None)
 
     def truth(self, what: str, accession: str) -> dict[str, Any] | None:
-        """Facts or items of a filing's main document, and the document's digest."""
+        """Facts or items of a filing's main document, or the subsidiaries of its exhibit, and the document's digest."""
         filing = self.cabinet.find(accession)
-        if filing is None or filing.written is None or what not in {"facts", "items"}:
+        if filing is None or filing.written is None or what not in {"facts", "items", "subsidiaries"}:
             return None
+        if what == "subsidiaries":
+            return self._subsidiaries(filing)
         main = self.cabinet.documents(filing)[0]
         known: dict[str, Any] = {
             "accession": accession,
@@ -236,6 +238,22 @@ class FictionalSource:
             for i in self.cabinet.items(filing)
         ]
         return known | {"items": items}
+
+    def _subsidiaries(self, filing: Filing) -> dict[str, Any] | None:
+        document = next((each for each in self.cabinet.documents(filing) if each.type.startswith("EX-21")), None)
+        company = filing.parties[-1].company
+        if document is None or company is None or filing.report is None:
+            return None
+        # A fiscal year bears the number of the calendar year in which it ends.
+        listed = exhibits.subsidiaries(company, self.world.seed, filing.report.year)
+        return {
+            "accession": filing.accession,
+            "form": filing.form,
+            "document": document.filename,
+            "sha256": hashlib.sha256(document.content).hexdigest(),
+            "bytes": len(document.content),
+            "subsidiaries": [{"name": each.name, "jurisdiction": each.place} for each in listed],
+        }
 
 
 def _json(value: Any, *, shared: bool = False) -> Prepared | None:

@@ -332,6 +332,7 @@ def _document(answer: Answer) -> dict[str, Any]:
         cik = subject.cik or Cik(path[1] if path else "")
         accession = subject.accession or Accession((path[2] if path else None) or filename.removesuffix(".txt"))
         sequence = subject.details.get("sequence")
+        sought = "exhibits" in subject.details
         return {
             "accession": accession,
             "filename": filename,
@@ -342,6 +343,8 @@ def _document(answer: Answer) -> dict[str, Any]:
             "sha256": answer.ref.sha256,
             "bytes": answer.body.size,
             "archive_path": answer.ref.path,
+            "submission_sha256": subject.details.get("submission_sha256"),
+            "is_exhibits_sought": sought,
             "url": answer.request.canonical_url,
         }
     except (InvalidIdentifier, KeyError, ValueError) as error:
