@@ -47,9 +47,7 @@ def is_gathered(dataset: Dataset) -> bool:
 
 def knowing_nothing(known: Known) -> Known:
     """What planning knows in a replay: who is who and what was filed, but not what is stored; an archive has no allowance."""
-    return replace(
-        known, coverage={}, documents=frozenset(), with_exhibits=frozenset(), series={}, allowance=None
-    )
+    return replace(known, coverage={}, documents=frozenset(), with_exhibits=frozenset(), series={}, allowance=None)
 
 
 def gathering_plan(

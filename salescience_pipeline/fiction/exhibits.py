@@ -10,8 +10,7 @@ import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from salescience_pipeline.fiction import prose
-from salescience_pipeline.fiction.companies import FIRST_CIK, Company, Officer, chance
+from salescience_pipeline.fiction.companies import FIRST_CIK, Company, Officer, chance, short_name
 from salescience_pipeline.fiction.pages import NOTICE, Page, centered, grid, paragraph
 from salescience_pipeline.fiction.sec_calendar import long_date
 
@@ -47,7 +46,7 @@ def subsidiaries(company: Company, seed: int, year: int) -> tuple[Subsidiary, ..
     """Whom ``company`` controls at the end of fiscal ``year``, by name."""
     rng = chance(seed, "subsidiaries", company.cik)
     chosen = rng.sample(_KINDS, rng.randint(4, 8))
-    short = prose.short_name(company)
+    short = short_name(company)
     # The first three were always there; the others were bought one by one.
     years = [0, 0, 0, *(2020 + rng.randint(0, 6) for _ in chosen[3:])]
     every = [
@@ -121,7 +120,7 @@ def slides(company: Company, day: dt.date) -> bytes:
     page.add(
         centered(NOTICE),
         centered("Exhibit 99.1"),
-        centered(f"{prose.short_name(company)}: Presentation to Investors"),
+        centered(f"{short_name(company)}: Presentation to Investors"),
         paragraph(f"Slides shown on {long_date(day)}. They are blank, and this sentence stands for them."),
     )
     return _finish(page, "EX-99.1")

@@ -42,6 +42,9 @@ CHECKPOINT_EVERY = 50
 """Commits between two checkpoints of the log, so that opening a table stays a matter of milliseconds."""
 
 _FORMAT, _DISK = ds.ParquetFileFormat(), LocalFileSystem()
+_COLUMNS_WITH_STATISTICS = 32
+"""Columns of which a log tells by default: a later one would be taken for one that no file has."""
+_ALL_COLUMNS = {"delta.dataSkippingNumIndexedCols": "-1"}
 _NO_STATISTICS = (pa.types.is_nested, pa.types.is_binary, pa.types.is_large_binary)
 
 
@@ -62,6 +65,7 @@ class Delta:
         self._opened: DeltaTable | None = None
         self._snapshot: Snapshot | None = None
         self._refreshed_at = 0.0
+        self._has_properties = False
 
     @property
     def lead(self) -> str:
@@ -102,7 +106,24 @@ class Delta:
             opened.alter.add_columns(list(Schema.from_arrow(pa.schema(added)).fields))
             snapshot = self.snapshot()
             assert snapshot is not None
+        if self._properties and not self._has_properties:
+            self._set_properties()
+            snapshot = self.snapshot()
+            assert snapshot is not None
         return snapshot
+
+    @property
+    def _properties(self) -> dict[str, str]:
+        """What the table's log says beyond the defaults."""
+        return _ALL_COLUMNS if len(self.table.schema) > _COLUMNS_WITH_STATISTICS else {}
+
+    def _set_properties(self) -> None:
+        """Let the log tell of every column, also in a table that was made when it had fewer."""
+        opened = self.handle()
+        assert opened is not None
+        if not self._properties.items() <= opened.metadata().configuration.items():
+            opened.alter.set_table_properties(self._properties)
+        self._has_properties = True
 
     def write_files(self, rows: pa.Table) -> list[AddAction]:
         """Write ``rows``, sorted, to new files on disk; nobody sees them before they are committed.
@@ -245,6 +266,7 @@ class Delta:
             schema=Schema.from_arrow(self.table.schema),
             mode="ignore",
             description=self.table.description,
+            configuration=self._properties or None,
         )
 
     def _write_file(self, rows: pa.Table) -> AddAction:

@@ -227,11 +227,12 @@ def test_documents_are_read_once_and_again_only_when_something_changed(fetched: 
     second = process(fetched, TICKER, run_id="two")
     assert (second.read, second.current) == (0, second.stored)
     assert {name: fetched.tables.version(name) for name in versions} == versions
-    # A row of an older version of the engine is read again, and only that.
+    # A row of an older version of the engine is read again, with the others of its filing.
     rows = fetched.tables.read(DOCUMENTS).to_pylist()
     rows[0]["parser_version"] = "older"
     fetched.tables.write(DOCUMENTS, pa.Table.from_pylist(rows, TABLES[DOCUMENTS].schema))
-    assert process(fetched, TICKER, run_id="three").read == 1
+    again = [row for row in rows if row["accession"] == rows[0]["accession"]]
+    assert process(fetched, TICKER, run_id="three").read == len(again) < len(rows)
     after = {name: content(fetched, name) for name in PARTS}
     assert after == {name: before[name] for name in PARTS}
     states = fetched.ledger.completeness.states(DOCUMENTS, partitions=["ALDRN"])

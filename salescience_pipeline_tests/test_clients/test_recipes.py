@@ -9,6 +9,7 @@ import pytest
 
 from salescience_pipeline.catalog.datasets import DATASETS
 from salescience_pipeline.clients import edgar_api, registry, tiingo
+from salescience_pipeline.clients.errors import NotArchived, TooLarge, Transient
 from salescience_pipeline.clients.model import AnswerClass, Subject
 from salescience_pipeline.clients.plan import FilingRef, Selection
 from salescience_pipeline.identifiers import Accession, Cik, FileName, Ticker
@@ -181,15 +182,13 @@ def test_documents_of_the_chosen_forms_and_years_amendments_included() -> None:
         "just in time.htm",
     ]
     first, _, third = plan.requests
-    assert first.path == "/Archives/edgar/data/9900001/000990000126000001/a10k.htm"
+    # An annual report comes with its exhibits, in one request; a quarterly one has none that are wanted.
+    assert first.path == "/Archives/edgar/data/9900001/000990000126000001/0009900001-26-000001.txt"
     assert third.path.endswith("/just%20in%20time.htm")
-    assert (first.immutable, first.expect) == (True, "html")
-    assert first.subject.details == {
-        "form": "10-K",
-        "filename": "a10k.htm",
-        "document_type": "10-K",
-        "filing_date": "2026-02-01",
-    }
+    assert (first.immutable, first.expect, third.immutable, third.expect) == (True, "text", True, "html")
+    about = {"form": "10-K", "filename": "a10k.htm", "document_type": "10-K", "filing_date": "2026-02-01"}
+    assert first.subject.details == about | {"exhibits": "13 21"}
+    assert "exhibits" not in third.subject.details
     (refusal,) = plan.refused
     assert (refusal.key, refusal.status) == (FILINGS[5].accession, "missing")
     assert refusal.reason.startswith("SEC names no main document for ")
@@ -202,11 +201,67 @@ def test_chosen_forms_replace_the_usual_ones() -> None:
 
 
 def test_stored_documents_are_never_asked_for_again_not_even_by_force() -> None:
-    state = known(filings=FILINGS, documents=frozenset({(FILINGS[0].accession, "a10k.htm")}))
+    first = FILINGS[0].accession
+    state = known(filings=FILINGS, documents=frozenset({(first, "a10k.htm")}), with_exhibits=frozenset({first}))
     for force in (False, True):
         plan = plan_of(DOCUMENTS, state, TICKERS[:1], force=force)
-        assert FILINGS[0].accession not in keys(plan)
-        assert plan.fresh == (FILINGS[0].accession,)
+        assert first not in keys(plan)
+        assert plan.fresh == (first,)
+
+
+def test_a_filing_that_was_stored_without_its_exhibits_is_completed_once() -> None:
+    first = FILINGS[0].accession
+    alone = known({first: covered()}, filings=FILINGS[:1], documents=frozenset({(first, "a10k.htm")}))
+    plan = plan_of(DOCUMENTS, alone, TICKERS[:1])
+    assert [request.endpoint for request in plan.requests] == ["full_submission"]
+    assert plan.minimum == 1
+    completed = dataclasses.replace(alone, with_exhibits=frozenset({first}))
+    assert plan_of(DOCUMENTS, completed, TICKERS[:1]).requests == ()
+    assert plan_of(DOCUMENTS, alone, TICKERS[:1], exhibits=()).requests == ()
+
+
+@pytest.mark.parametrize(
+    ("change", "exhibits", "asked"),
+    [
+        ({"form": "8-K", "items": ("5.02",)}, None, None),
+        ({"form": "8-K", "items": ("2.02", "9.01")}, None, "99"),
+        ({"form": "8-K/A", "items": ("5", "7")}, None, "99"),
+        ({"form": "8-K"}, None, "99"),
+        ({"form": "10-Q"}, None, None),
+        ({"form": "20-F"}, None, "8"),
+        ({"form": "6-K"}, None, "99"),
+        ({"form": "10-K"}, (), None),
+        ({"form": "10-K"}, ("10-K:10", "8-K:99"), "10"),
+        ({"form": "10-Q"}, ("10-Q:31",), "31"),
+        ({"form": "10-K", "size": 99_000_000}, None, "13 21"),
+        ({"form": "10-K", "size": 200_000_000}, None, None),
+    ],
+)
+def test_which_filings_are_asked_for_with_exhibits(
+    change: dict[str, object], exhibits: tuple[str, ...] | None, asked: str | None
+) -> None:
+    ref = dataclasses.replace(FILINGS[0], **change)
+    (request,) = plan_of(DOCUMENTS, known(filings=[ref]), TICKERS[:1], exhibits=exhibits).requests
+    assert request.subject.details.get("exhibits") == asked
+    assert request.endpoint == ("document" if asked is None else "full_submission")
+
+
+def test_without_a_complete_submission_the_main_document_comes_by_itself() -> None:
+    state = known(filings=FILINGS[:1])
+    selection = Selection(DOCUMENTS, TICKERS[:1])
+    asked = recipe(DOCUMENTS)
+    (request,) = asked.plan(selection, state).requests
+    (instead,) = asked.follow_ups(answer(request, "", answer_class=AnswerClass.NOT_FOUND), selection, state)
+    assert (instead.endpoint, instead.path[-8:]) == ("document", "a10k.htm")
+    # Its exhibits are done with, for ever; in a replay nothing was learned about them.
+    assert instead.subject.details["exhibits"] == "13 21"
+    assert asked.follow_ups(answer(instead, "", answer_class=AnswerClass.NOT_FOUND), selection, state) == ()
+    about = {"provider": "sec", "endpoint": "full_submission", "subject": request.subject.key}
+    for error, sought in ((TooLarge("It is too large.", **about), True), (NotArchived("It is not there."), False)):
+        (instead,) = asked.fallbacks(request, error, selection, state)
+        assert ("exhibits" in instead.subject.details) is sought
+        assert asked.fallbacks(instead, error, selection, state) == ()
+    assert asked.fallbacks(request, Transient("Later.", **about), selection, state) == ()
 
 
 def test_a_filing_before_2001_is_one_text() -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 import pytest
-from deltalake import DeltaTable
+from deltalake import DeltaTable, Schema
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -266,3 +266,26 @@ def test_every_table_of_the_catalogue_can_be_written_filtered_and_read(tmp_path:
         described = connection.sql(f"describe {name}").fetchall()
         connection.execute(Tables(tmp_path / "empty").to_duckdb_view_sql(name))
         assert connection.sql(f"describe {name}").fetchall() == described
+
+
+@pytest.mark.parametrize("made", ["by this version", "when a log told of 32 columns"])
+def test_the_last_column_of_a_wide_table_reaches_the_warehouse(tmp_path: Path, made: str) -> None:
+    name = "core_sec__insider_transactions"
+    wide = TABLES[name]
+    assert len(wide.schema) > 32
+    tables = Tables(tmp_path)
+    if made != "by this version":
+        DeltaTable.create(tables.uri(name), schema=Schema.from_arrow(wide.schema))
+    row = {field.name: None if field.nullable else _some(field.type) for field in wide.schema}
+    row["organization_id"] = "0" * 32
+    tables.write(name, pa.Table.from_pylist([row], wide.schema))
+    with duckdb.connect() as connection:
+        connection.execute(tables.to_duckdb_view_sql(name))
+        found = connection.execute(f"select organization_id from {name}").fetchall()
+    assert found == [("0" * 32,)]
+
+
+def _some(kind: pa.DataType) -> object:
+    if pa.types.is_date(kind) or pa.types.is_timestamp(kind):
+        return DAY if pa.types.is_date(kind) else NOW
+    return 1 if pa.types.is_integer(kind) else False if pa.types.is_boolean(kind) else "1"

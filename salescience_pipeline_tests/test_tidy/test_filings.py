@@ -334,6 +334,8 @@ def test_a_document_is_what_its_request_says_and_lies_where_the_archive_put_it()
         "sha256": given.body.sha256,
         "bytes": 17,
         "archive_path": "blobs/ab/cd",
+        "submission_sha256": None,
+        "is_exhibits_sought": False,
         "url": "https://www.sec.gov/Archives/edgar/data/9000001/000900000126000001/wdgt-20251231.htm",
     }
 
