@@ -1,7 +1,7 @@
 """From batches of tidied subjects to commits: rows that replace the same kind of slice go into one.
 
-What is replaced is exactly what the provider answered for: the days of the ranged call of a ticker, a company's facts, a
-form's lines. A slice without rows is replaced too, when the answer was that there is nothing.
+What is replaced is exactly what the provider answered for: a company's facts, a form's lines (also by nothing, when the
+answer was that there is nothing), and of a ticker's ranged call the days from the first one that the answer has.
 """
 
 from __future__ import annotations
@@ -63,7 +63,10 @@ def _by_slice(dataset: Dataset, parts: Sequence[tuple[Ready, pa.Table]]) -> Mapp
     keys: dict[tuple[dt.date | None, dt.date | None], set[str]] = defaultdict(set)
     rows: dict[tuple[dt.date | None, dt.date | None], list[pa.Table]] = defaultdict(list)
     for ready, table in parts:
-        span = _span(ready) if dated else (None, None)
+        if dated and not table.num_rows:
+            # Nobody has prices for these days any more: those that were kept stay.
+            continue
+        span = _span(ready, table) if dated else (None, None)
         keys[span] |= _slice_keys(column, ready, table)
         rows[span].append(table)
     return {
@@ -74,10 +77,15 @@ def _by_slice(dataset: Dataset, parts: Sequence[tuple[Ready, pa.Table]]) -> Mapp
     }  # fmt: skip
 
 
-def _span(ready: Ready) -> tuple[dt.date | None, dt.date | None]:
+def _span(ready: Ready, rows: pa.Table) -> tuple[dt.date | None, dt.date | None]:
+    """The days that are replaced: from the first that the answer has, since what lies before it is another company's.
+
+    A ticker that was recycled brings the prices of its new company only; those of the former one stay as they were.
+    """
     firsts = [request.first_date for request in ready.requests if request.first_date]
     lasts = [request.last_date for request in ready.requests if request.last_date]
-    return (min(firsts) if firsts else None, max(lasts) if lasts else None)
+    first = max(min(firsts), pc.min(rows["trade_date"]).as_py()) if firsts else None
+    return (first, max(lasts) if lasts else None)
 
 
 def _slice_keys(column: str, ready: Ready, table: pa.Table) -> set[str]:

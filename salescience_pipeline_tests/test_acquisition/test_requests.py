@@ -136,6 +136,18 @@ def test_an_action_after_the_days_of_a_backfill_still_leaves_one_basis(services:
     assert rows[0]["trade_date"] == old
 
 
+def test_a_recycled_ticker_keeps_the_prices_of_its_former_company(services: Services, sandbox: Sandbox) -> None:
+    run(services, select(TIINGO_HISTORY, ["OAKMR"]))
+    before = content(services, TIINGO)
+    assert before
+    event(sandbox, "recycled_ticker", "OAKMR", dt.date(2026, 5, 4), 20.0)
+    run(services, select(TIINGO_HISTORY, ["OAKMR"], force=True))
+    after = content(services, TIINGO)
+    assert set(map(repr, before)) < set(map(repr, after)), "not one of them changed or went"
+    gone = [row["trade_date"] for row in services.tables.read(TIINGO).to_pylist()]
+    assert {day for day in gone if day >= dt.date(2026, 1, 1)} == set(services.sessions(dt.date(2026, 5, 4), NEWEST))
+
+
 def test_a_day_before_the_listing_is_a_sentence_and_no_request(services: Services, sandbox: Sandbox) -> None:
     """Before anything is known the provider is asked; afterwards nobody is."""
     young, before = "OAKMR", [dt.date(2026, 1, 5), dt.date(2026, 1, 6)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import importlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -16,8 +17,10 @@ from salescience_pipeline.acquisition.processing import process
 from salescience_pipeline.acquisition.sandbox_process import Sandbox
 from salescience_pipeline.acquisition.services import Services
 from salescience_pipeline.catalog.datasets import DATASETS
+from salescience_pipeline.catalog.tables import TABLES
 from salescience_pipeline.gateway.query_worker import Refused, check, open_warehouse
 from salescience_pipeline.identifiers import parse_tickers
+from salescience_pipeline.lake.tables import Where
 from salescience_pipeline.marts.warehouse import WarehouseResource
 from salescience_pipeline.settings import Settings
 from salescience_pipeline_tests.test_acquisition.runs import PLAIN, TIINGO, everything, run
@@ -71,6 +74,7 @@ def marts(sandbox_of_session: Sandbox, tmp_path_factory: pytest.TempPathFactory)
         for selection in everything():
             if DATASETS[selection.dataset].provider in ("sec", "tiingo", "yahoo"):
                 run(services, selection)
+        _former_holder(services)
         process(services, parse_tickers(PLAIN[:2]), run_id="documents")
         resource = WarehouseResource(overrides=overrides)
         made = Marts(services, resource, location.build_defs(warehouse=resource), instance)
@@ -79,6 +83,32 @@ def marts(sandbox_of_session: Sandbox, tmp_path_factory: pytest.TempPathFactory)
         assert result.success
         yield made
         resource.services().close()
+
+
+FORMER, LAST_SEEN = "0009999999", dt.date(2025, 6, 30)
+
+
+def _former_holder(services: Services) -> None:
+    """Another company had the first ticker until the summer of 2025, as successive copies of SEC's list would tell."""
+    table = "core_sec__company_tickers"
+    (row,) = services.tables.read(table, Where(values={"ticker": [str(PLAIN[0])]})).to_pylist()
+    row |= {
+        "cik": FORMER, "name": "A former holder", "first_seen_on": dt.date(2025, 1, 2), "last_seen_on": LAST_SEEN,
+        "is_current": False,
+    }  # fmt: skip
+    services.tables.write(table, pa.Table.from_pylist([row], schema=TABLES[table].schema))
+
+
+def test_a_price_belongs_to_the_company_that_had_the_ticker_on_the_day(marts: Marts) -> None:
+    rows = marts.query(
+        f"select ticker, cik, min(trade_date) as first, max(trade_date) as last from mart_prices__daily "
+        f"where ticker in ('{PLAIN[0]}', '{PLAIN[1]}') group by all order by ticker, first"
+    )
+    current = {row["ticker"]: row["cik"] for row in marts.query("select ticker, cik from mart_companies__companies")}
+    former, now, other = rows
+    assert (former["cik"], former["last"]) == (FORMER, LAST_SEEN)
+    assert (now["cik"], now["first"]) == (current[PLAIN[0]], LAST_SEEN + dt.timedelta(days=1))
+    assert (other["ticker"], other["cik"]) == (PLAIN[1], current[PLAIN[1]])
 
 
 def test_what_was_built_is_published_and_current(marts: Marts) -> None:

@@ -1,5 +1,12 @@
 -- One row per ticker and day, the sources side by side: a day that only one of them knows is kept, with the other null.
--- Raw and adjusted series, and the two methods of adjustment, are never mixed: each has columns of its own.
+-- Raw and adjusted series, and the two methods of adjustment, are never mixed: each has columns of its own. The company is
+-- the one that had the ticker on the day: a recycled ticker has two of them, a renamed company two tickers.
+with holders as (
+    select ticker, cik, case when is_current then date '9999-12-31' else last_seen_on end as held_until
+    from {{ ref('stg_sec__company_tickers') }}
+    qualify row_number() over (partition by ticker, held_until order by first_seen_on desc, cik) = 1
+),
+prices as (
 select
     coalesce(t.ticker, y.ticker) as ticker,
     coalesce(t.trade_date, y.trade_date) as trade_date,
@@ -22,4 +29,8 @@ select
 from {{ ref('stg_tiingo__eod_prices') }} as t
 full join {{ ref('stg_yahoo__eod_prices') }} as y
     on t.ticker = y.ticker and t.trade_date = y.trade_date
-order by ticker, trade_date
+)
+select p.ticker, h.cik, p.* exclude (ticker)
+from prices as p
+asof left join holders as h on p.ticker = h.ticker and p.trade_date <= h.held_until
+order by p.ticker, p.trade_date
