@@ -10,17 +10,18 @@ from pathlib import Path
 import pytest
 
 from salescience_pipeline.gateway.alerting import Limits, Seen, Watch, judge, slowest
+from salescience_pipeline.gateway.app import create_app
 from salescience_pipeline.gateway.observing import BUCKETS
+from salescience_pipeline.gateway.operations import exposition
 from salescience_pipeline.gateway.state import State
 from salescience_pipeline.gateway.upstreams import Upstreams
 from salescience_pipeline.ledger import Ledger
 from salescience_pipeline.ledger.alerts import QUIET, Alerts
 from salescience_pipeline.ledger.job_rules import SourceStatus
 from salescience_pipeline.settings import Settings
-from salescience_pipeline_tests.clocks import Clock, until
+from salescience_pipeline_tests.clocks import Clock
 from salescience_pipeline_tests.test_gateway.conftest import ACME
 from salescience_pipeline_tests.test_gateway.receiver import receiving
-from salescience_pipeline_tests.test_gateway.serving import gateway
 from salescience_pipeline_tests.test_gateway.test_source_rows import _ended
 
 WELL = Seen(ended=100, failed=10, requests=100, slowest_seconds=1.0, heartbeat_age=60.0, away=())
@@ -77,7 +78,7 @@ def test_001_28_what_comes_and_goes_is_one_incident_and_told_once_each_way(tmp_p
 @pytest.fixture
 def failing(tmp_path: Path) -> Settings:
     """A ledger in which half of the last jobs failed."""
-    settings = Settings(home=tmp_path, health_seconds=0.05)
+    settings = Settings(home=tmp_path)
     settings.root.mkdir(parents=True)
     with Ledger.open(settings.ledger_url) as ledger:
         ledger.organizations.ensure(ACME)
@@ -90,15 +91,16 @@ def test_001_28_a_failing_hour_is_one_row_and_one_message(failing: Settings) -> 
     with receiving() as receiver:
         receiver.answers.extend([503, 204])
         settings = failing.model_copy(update={"alert_url": Settings(alert_url=f"{receiver.url}/hook").alert_url})
-        with gateway(settings) as client, Ledger.open(settings.ledger_url) as ledger:
-            until(lambda: len(receiver.came) >= 2)
-            until(lambda: ledger.alerts.see({"jobs-fail": ""}) == [])
-            assert [incident.name for incident in ledger.alerts.open()] == ["jobs-fail"]
-            assert 'salescience_alert{alert="jobs-fail"} 1' in client.get("/metrics").text
+        app, other = create_app(settings), create_app(settings)
+        for _ in range(3):
+            asyncio.run(app.state.monitor.tick())
             # Another gateway over the same database sees the same, and tells nobody.
-            state = State(settings)
-            asyncio.run(Watch(state, Upstreams(state, {})).look())
-            state.close()
+            asyncio.run(other.state.monitor.tick())
+        state: State = app.state.gateway
+        assert [incident.name for incident in state.ledger.alerts.open()] == ["jobs-fail"]
+        assert 'salescience_alert{alert="jobs-fail"} 1\n' in "".join(exposition(state))
+        for one in (app, other):
+            one.state.gateway.close()
     # The first was not taken (503), so it went out again, and then never more.
     assert len(receiver.came) == 2
     payload = receiver.came[-1].payload
