@@ -1,7 +1,7 @@
 """The acquisition code location: the one place where the rooms meet.
 
-``build_defs`` assembles the same thing for the UI, for tests and for the command line; nothing is read, opened or started
-when it is called.
+``build_defs`` assembles the same thing for the UI, for tests and for the command line; nothing is read, opened or
+started when it is called. What does not belong here: a definition of anything (``orchestration``).
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """The settings of the whole product: read from the environment once, frozen, every field explained.
 
 Nothing else reads ``os.environ`` for configuration. Paths are derived here from one root and one *world*, so that
-fictional, recorded and live data can never share a lake, a ledger or a warehouse.
+fictional, recorded and live data can never share a lake, a ledger or a warehouse. What does not belong here: constants
+that nobody sets.
 """
 
 from __future__ import annotations

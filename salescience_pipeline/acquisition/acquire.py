@@ -1,8 +1,9 @@
 """One dataset, one selection: plan the fewest requests, send them, tidy the answers, write the rows, say what is complete.
 
-One bad subject never loses the others: what came through is committed in batches while the rest is still on its way, and
-completeness is recorded after the rows that it tells about. A killed run is therefore continued by the next one, whose
-plan asks only for what is missing.
+One bad subject never loses the others: what came through is committed in batches while the rest is still on its way,
+and completeness is recorded after the rows that it tells about. A killed run is therefore continued by the next one,
+whose plan asks only for what is missing. What does not belong here: what a provider's requests look like (``clients``),
+and what an asset says about it (``orchestration``).
 """
 
 from __future__ import annotations

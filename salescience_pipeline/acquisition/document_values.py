@@ -1,4 +1,7 @@
-"""What the modules that make rows of documents share: columns in the making, and text that a table can hold."""
+"""What the modules that make rows of documents share: columns in the making, and text that a table can hold.
+
+What does not belong here: which rows there are (``document_rows``, ``document_graph_rows``).
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 """What planning may build on, read from lake and ledger in a few queries before the plan is made.
 
 Coverage is told by subject: a ticker, an accession or ``*``; for datasets that are cut by date by ``subject|date``. Two
-datasets that write the same table know of each other's rows, so that nothing is asked for twice.
+datasets that write the same table know of each other's rows, so that nothing is asked for twice. What does not belong
+here: deciding what to ask for (the recipes in ``clients``).
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""What an acquisition came to: per subject, per table, in requests; and the sentence that tells it."""
+"""What an acquisition came to: per subject, per table, in requests; and the sentence that tells it.
+
+What does not belong here: rows of the completeness table (``states``).
+"""
 
 from __future__ import annotations
 

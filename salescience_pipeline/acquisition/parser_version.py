@@ -1,4 +1,7 @@
-"""Which version of the engine reads documents: light, because the definitions say it without loading the engine."""
+"""Which version of the engine reads documents: light, because the definitions say it without loading the engine.
+
+What does not belong here: anything that imports the engine.
+"""
 
 from __future__ import annotations
 

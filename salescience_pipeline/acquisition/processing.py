@@ -1,8 +1,9 @@
 """Read the documents that lie in the archive and were not read yet by this version of the engine, and store what was found.
 
-One document at a time goes into a process that can be killed (:mod:`document_worker`), a few beside each other; rows are
-written in batches while others are still being read, and completeness after the rows it tells about. So a killed run is
-continued by the next one, and one adversarial document never stops the others.
+One document at a time goes into a process that can be killed (:mod:`document_worker`), a few beside each other; rows
+are written in batches while others are still being read, and completeness after the rows it tells about. So a killed
+run is continued by the next one, and one adversarial document never stops the others. What does not belong here:
+reading a document (``documents``), and the rows made of it (``document_rows``).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The sandbox as a process: started when it is needed, shared by everyone who works in the same world's folder.
 
 The sandbox is a server that nobody imports; here it is only started, found and leased. It ends by itself when the last
-process that leased it is gone.
+process that leased it is gone. What does not belong here: what the sandbox answers.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """From what came of a subject to rows of the completeness table: pure functions.
 
 A dataset that is cut by ticker has one state per subject in its ticker's partition. One that is cut by date has one per
-day and ticker where its rows are prices of tickers, and one per day where an answer is about the whole day.
+day and ticker where its rows are prices of tickers, and one per day where an answer is about the whole day. What does
+not belong here: writing them (``ledger.completeness``).
 """
 
 from __future__ import annotations

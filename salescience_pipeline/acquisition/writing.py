@@ -2,6 +2,8 @@
 
 What is replaced is exactly what the provider answered for: a company's facts, a form's lines (also by nothing, when the
 answer was that there is nothing), and of a ticker's ranged call the days from the first one that the answer has.
+
+What does not belong here: how a commit is made (``lake.tables``), and the rows themselves (``tidy``).
 """
 
 from __future__ import annotations

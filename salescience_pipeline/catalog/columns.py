@@ -1,6 +1,7 @@
 """Every column once: its type, its unit and what it means.
 
-Tables (``catalog.tables``) only list these names. The same quantity in the same unit has the same name everywhere.
+Tables (``catalog.tables``) only list these names. The same quantity in the same unit has the same name everywhere. What
+does not belong here: which table has which column (``tables`` and its neighbours).
 """
 
 from __future__ import annotations

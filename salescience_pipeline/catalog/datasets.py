@@ -1,7 +1,7 @@
 """The datasets: one row per asset that fetches, with everything the asset factory needs to build it.
 
 Adding a provider is a row in ``catalog.providers``, rows here, a client file, a tidy function and a sandbox file;
-nothing else.
+nothing else. What does not belong here: how a provider is asked (``clients``), and what its answers mean (``tidy``).
 """
 
 from __future__ import annotations

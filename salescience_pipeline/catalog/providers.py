@@ -1,7 +1,8 @@
 """The providers: where they are, how they know us, how fast we may ask, and under which terms.
 
 A limit is what we allow ourselves, not what the provider publishes: the margin is the difference, and its reason stands
-beside it.
+beside it. What does not belong here: addresses of single endpoints (``clients``), and which plan a user pays for
+(``settings``).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Texts generated from the catalogue: the data dictionary, the list of jobs and dbt's sources.
 
 Pure functions that return text; ``salescience docs`` writes it, and a test fails when what stands in the repository is
-stale.
+stale. What does not belong here: writing files (``cli.documentation``).
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""The scopes: named lists of tickers that jobs work on. Which tickers they hold on a date is the ledger's to say."""
+"""The scopes: named lists of tickers that jobs work on. Which tickers they hold on a date is the ledger's to say.
+
+What does not belong here: a ticker.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Trading days of the New York exchanges, from a maintained calendar library.
 
 Pure functions of a date and a clock that the caller passes in. The library is imported on first use: it costs a second
-of CPU that most processes never need.
+of CPU that most processes never need. What does not belong here: reading the clock.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """Every table of the lake: its name, its columns, its key and how it is cut.
 
-The name is the Delta folder, the DuckDB table, the dbt source, the asset key of the table and the docs anchor.
+The name is the Delta folder, the DuckDB table, the dbt source, the asset key of the table and the docs anchor. What
+does not belong here: types and meanings (``columns``), and where a table lies (``lake``).
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""The command line as a whole: its commands, and errors as one sentence."""
+"""The command line as a whole: its commands, and errors as one sentence.
+
+What does not belong here: what a command does (the modules it names).
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""``salescience plan --watchlist N --freq 15m``: what a day of all jobs would need, beside what the price plans allow."""
+"""``salescience plan --watchlist N --freq 15m``: what a day of all jobs would need, beside what the price plans allow.
+
+What does not belong here: the arithmetic (``acquisition.capacity``).
+"""
 
 from __future__ import annotations
 

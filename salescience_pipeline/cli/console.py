@@ -1,4 +1,7 @@
-"""What the commands share: the console, the options that choose a world, and tables that look alike."""
+"""What the commands share: the console, the options that choose a world, and tables that look alike.
+
+What does not belong here: a command.
+"""
 
 from __future__ import annotations
 

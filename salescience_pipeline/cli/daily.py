@@ -1,4 +1,7 @@
-"""The commands of every day: plan, query, verify, maintain, status, docs."""
+"""The commands of every day: plan, query, verify, maintain, status, docs.
+
+What does not belong here: commands with a subject of their own (``fill``, ``watchlist``, ``gateway``...).
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""``salescience demo``: the main job from end to end, as real Dagster runs, with what came out at the end."""
+"""``salescience demo``: the main job from end to end, as real Dagster runs, with what came out at the end.
+
+What does not belong here: the jobs that it runs (``orchestration``).
+"""
 
 from __future__ import annotations
 

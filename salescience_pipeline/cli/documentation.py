@@ -1,4 +1,7 @@
-"""The documents that are generated, and from what; ``salescience docs`` writes them and ``make check`` holds them current."""
+"""The documents that are generated, and from what; ``salescience docs`` writes them and ``make check`` holds them current.
+
+What does not belong here: the texts (``catalog.render``).
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 """`salescience documents`: one filing at a time, from a file, without a server and without settings.
 
-Every command reads a file, asks the documents room one question and prints the answer: JSON for programs, with ``--text``
-something for people. A document that cannot be read is one sentence on standard error and exit code 2.
+Every command reads a file, asks the documents room one question and prints the answer: JSON for programs, with
+``--text`` something for people. A document that cannot be read is one sentence on standard error and exit code 2. What
+does not belong here: reading a filing (``documents``), and the documents of the lake (``acquisition.processing``).
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""``salescience backfill`` and ``salescience repair``: show the plan, ask, and run it through Dagster as one run."""
+"""``salescience backfill`` and ``salescience repair``: show the plan, ask, and run it through Dagster as one run.
+
+What does not belong here: finding what is missing (``acquisition.repair``).
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""``salescience gateway``, ``salescience keys`` and ``salescience audit``: the service side from the command line."""
+"""``salescience gateway``, ``salescience keys`` and ``salescience audit``: the service side from the command line.
+
+What does not belong here: routes (``gateway``), and the keys under which words are sealed (``sealing``).
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The Dagster instance of a world: one folder each, from the clone's own ``dagster.yaml``."""
+"""The Dagster instance of a world: one folder each, from the clone's own ``dagster.yaml``.
+
+What does not belong here: what runs in it.
+"""
 
 from __future__ import annotations
 

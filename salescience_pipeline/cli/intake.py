@@ -1,4 +1,7 @@
-"""``salescience intake`` and ``salescience dead-letters``: messages from outside, and what could not be done."""
+"""``salescience intake`` and ``salescience dead-letters``: messages from outside, and what could not be done.
+
+What does not belong here: reading messages and judging letters (``gateway``).
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""``salescience lineage``: where a value came from, back to the bytes that a provider answered with."""
+"""``salescience lineage``: where a value came from, back to the bytes that a provider answered with.
+
+What does not belong here: following the trace (``acquisition.lineage``).
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""In equals out: every recorded file that the corpus sandbox serves, held against what the lake holds afterwards."""
+"""In equals out: every recorded file that the corpus sandbox serves, held against what the lake holds afterwards.
+
+What does not belong here: what the corpus sandbox serves (``sandbox``), and reading a document (``documents``).
+"""
 
 from __future__ import annotations
 

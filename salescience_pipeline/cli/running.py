@@ -1,4 +1,7 @@
-"""Runs of Dagster jobs from the command line: in this process, with a bar for people and the log in a file."""
+"""Runs of Dagster jobs from the command line: in this process, with a bar for people and the log in a file.
+
+What does not belong here: which jobs there are (``orchestration.jobs``).
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""``salescience schedules``: start, stop and list what runs by itself, through the running Dagster."""
+"""``salescience schedules``: start, stop and list what runs by itself, through the running Dagster.
+
+What does not belong here: when a schedule ticks (``orchestration.schedules``).
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""``salescience keys rotate|reseal|rewrap|shred``: the keys under which organisations' own words are sealed."""
+"""``salescience keys rotate|reseal|rewrap|shred``: the keys under which organisations' own words are sealed.
+
+What does not belong here: sealing itself (``ledger.vault``), and the API's keys (``gateway``).
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""``salescience up`` and ``salescience sandbox``: the long-running commands."""
+"""``salescience up`` and ``salescience sandbox``: the long-running commands.
+
+What does not belong here: keeping the processes alive (``supervisor``).
+"""
 
 from __future__ import annotations
 

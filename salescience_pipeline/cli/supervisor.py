@@ -1,7 +1,8 @@
 """One process tree for the whole product on one machine: start, restart what dies, end everything cleanly.
 
-A code server that dies is restarted, since nothing else in Dagster does it. Children are started directly, not through a
-shell: a process started with SIGINT ignored would survive SIGTERM, because Dagster maps one onto the other.
+A code server that dies is restarted, since nothing else in Dagster does it. Children are started directly, not through
+a shell: a process started with SIGINT ignored would survive SIGTERM, because Dagster maps one onto the other. What does
+not belong here: which processes there are (``serve``).
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""``salescience watchlist``: which tickers are followed, since when, and by whom."""
+"""``salescience watchlist``: which tickers are followed, since when, and by whom.
+
+What does not belong here: what a list means on a date (``ledger.watchlist``).
+"""
 
 from __future__ import annotations
 

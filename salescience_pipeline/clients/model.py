@@ -1,4 +1,7 @@
-"""The values that cross the seams of HTTP: a planned request, an answer, an attempt, and where they are kept."""
+"""The values that cross the seams of HTTP: a planned request, an answer, an attempt, and where they are kept.
+
+What does not belong here: plans (``plan``), and anything that sends.
+"""
 
 from __future__ import annotations
 

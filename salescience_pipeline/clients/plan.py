@@ -1,7 +1,8 @@
 """The request plan: which requests a selection needs, the provable minimum and the cost, before the first is sent.
 
 A :class:`Recipe` (one per dataset, in the provider's file) turns a :class:`Selection` and what is already
-:class:`Known` into a :class:`RequestPlan`. Recipes are pure: no clock, no network, no disk.
+:class:`Known` into a :class:`RequestPlan`. Recipes are pure: no clock, no network, no disk. What does not belong here:
+a provider's own recipe, and what recipes share (``planning``).
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """Reducto's webhooks: a small listener that wakes those who wait for a job.
 
-The API does not sign what it posts to an address of one's own, so a message is a hint and nothing more: whoever was told looks
-at the job, over the way that carries the key. The path holds a secret, so that nobody else rings. A message that is lost costs
-time and no job, because waiting goes on looking now and then.
+The API does not sign what it posts to an address of one's own, so a message is a hint and nothing more: whoever was
+told looks at the job, over the way that carries the key. The path holds a secret, so that nobody else rings. A message
+that is lost costs time and no job, because waiting goes on looking now and then. What does not belong here: asking for
+the job (``reducto``).
 """
 
 from __future__ import annotations

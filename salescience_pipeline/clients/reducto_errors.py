@@ -1,4 +1,7 @@
-"""Why a job of Reducto failed: the 44 names of its API, and which of them may pass."""
+"""Why a job of Reducto failed: the 44 names of its API, and which of them may pass.
+
+What does not belong here: why our own engine refuses a document (``documents.errors``).
+"""
 
 from __future__ import annotations
 

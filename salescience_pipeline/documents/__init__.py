@@ -4,6 +4,8 @@
 >>> document = parse(b"<html><body><h1>Risk Factors</h1><p>We may fail.</p></body></html>")
 >>> [(block.type.value, block.text) for block in document.blocks]
 [('Section Header', 'Risk Factors'), ('Text', 'We may fail.')]
+
+What does not belong here: where a document comes from, and where what was found is kept.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """What the pieces of a page are: headings and their levels, lists, page furniture, figures, signatures, tables.
 
-Rules read what a reader sees (words, emphasis, place on the page) and know no company. Layout tables that only hold text
-side by side become text; a bullet and its sentence become a list item; a heading cut into two cells a heading.
+Rules read what a reader sees (words, emphasis, place on the page) and know no company. Layout tables that only hold
+text side by side become text; a bullet and its sentence become a list item; a heading cut into two cells a heading.
+What does not belong here: reading markup (``scan``, ``flow``), and which heading begins an item (``sections``).
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""Cut a document's blocks into chunks, by Reducto's chunk modes, and into the passages that are searched."""
+"""Cut a document's blocks into chunks, by Reducto's chunk modes, and into the passages that are searched.
+
+What does not belong here: finding chunks again (``search``).
+"""
 
 from __future__ import annotations
 

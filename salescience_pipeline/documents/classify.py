@@ -1,7 +1,8 @@
 """What a document is: its form, its role in the filing, the kind of exhibit, the items in it; with reasons.
 
-What the submission says comes first, then what the document says of itself, then what its items suggest. Exhibit numbers
-and their kinds are those of Item 601 of Regulation S-K.
+What the submission says comes first, then what the document says of itself, then what its items suggest. Exhibit
+numbers and their kinds are those of Item 601 of Regulation S-K. What does not belong here: where the items are
+(``sections``).
 """
 
 from __future__ import annotations

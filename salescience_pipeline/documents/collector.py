@@ -1,4 +1,7 @@
-"""The garbage collector and the making of many objects that stay."""
+"""The garbage collector and the making of many objects that stay.
+
+What does not belong here: what is made.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 """What changed between two filings of a company: sections, risk factors, restated facts. As data, with both places.
 
-Texts are compared paragraph by paragraph; numbers that merely moved with the calendar are no change of a fact: a fact is
-restated when both filings give a value for the same concept, period, dimensions and unit, and the values differ.
+Texts are compared paragraph by paragraph; numbers that merely moved with the calendar are no change of a fact: a fact
+is restated when both filings give a value for the same concept, period, dimensions and unit, and the values differ.
+What does not belong here: finding the two filings.
 """
 
 from __future__ import annotations

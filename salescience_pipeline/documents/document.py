@@ -1,7 +1,8 @@
 """The document as the rest of the system sees it: :func:`parse` once, then ask for blocks, tables, facts, parts.
 
 Every answer is worked out when it is first asked for and kept. All offsets are bytes of the file that was given to
-:func:`parse`, also those of a document inside a submission (for UTF-16 files: of its UTF-8 copy, see ``Source``).
+:func:`parse`, also those of a document inside a submission (for UTF-16 files: of its UTF-8 copy, see ``Source``). What
+does not belong here: a rule of reading; each has a module of its own.
 """
 
 from __future__ import annotations

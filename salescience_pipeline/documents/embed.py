@@ -1,8 +1,9 @@
 """Texts as vectors: the interface that search needs, and an embedder that learns from the texts themselves.
 
 The default is latent semantic analysis: TF-IDF over the words of the collection, reduced by a randomised singular value
-decomposition (Halko, Martinsson, Tropp 2011). It needs no model file, gives the same vectors on every run, and is learnt on
-a sample when the collection is large. Any other embedder only has to have the three members of :class:`Embedder`.
+decomposition (Halko, Martinsson, Tropp 2011). It needs no model file, gives the same vectors on every run, and is
+learnt on a sample when the collection is large. Any other embedder only has to have the three members of
+:class:`Embedder`. What does not belong here: choosing and ranking chunks (``search``).
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Who and what a filing speaks of: companies, people, tickers, money, dates, percents; and how they are related.
 
 Identities come from where they are certain (cover page data, ownership forms, signatures, the list of subsidiaries, the
-audit report); amounts, dates and percents from the text. Nothing is guessed from running prose about who is who.
+audit report); amounts, dates and percents from the text. Nothing is guessed from running prose about who is who. What
+does not belong here: whether two filings speak of the same company.
 """
 
 from __future__ import annotations

@@ -4,8 +4,9 @@
     391035000000
 
 For each property, sources are asked in the order of their trust: XBRL facts, rows of the statement's table, lines
-"label: value", patterns. Nothing is made up: what no source says is None with confidence 0. Instructions inside a document
-are text like any other.
+"label: value", patterns. Nothing is made up: what no source says is None with confidence 0. Instructions inside a
+document are text like any other. What does not belong here: finding single values and lists (``extract_figures``,
+``extract_rows``).
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""Values out of cells and blocks, with their places: what the lists of :mod:`extract_rows` are made of."""
+"""Values out of cells and blocks, with their places: what the lists of :mod:`extract_rows` are made of.
+
+What does not belong here: which of them a question wants.
+"""
 
 from __future__ import annotations
 

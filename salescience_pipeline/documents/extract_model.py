@@ -1,4 +1,7 @@
-"""What an extraction gives back: values with the places that they were read from, in the shape of the schema asked."""
+"""What an extraction gives back: values with the places that they were read from, in the shape of the schema asked.
+
+What does not belong here: finding them.
+"""
 
 from __future__ import annotations
 

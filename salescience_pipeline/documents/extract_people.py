@@ -1,4 +1,7 @@
-"""Officers and directors: who signed a filing in which capacity, and tables of names, ages and positions."""
+"""Officers and directors: who signed a filing in which capacity, and tables of names, ages and positions.
+
+What does not belong here: dealings of insiders (``ownership``).
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""An extraction as Reducto would answer: ExtractResponse in its third version, with a citation behind every value."""
+"""An extraction as Reducto would answer: ExtractResponse in its third version, with a citation behind every value.
+
+What does not belong here: extracting (``extract``).
+"""
 
 from __future__ import annotations
 

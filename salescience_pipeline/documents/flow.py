@@ -1,6 +1,7 @@
 """The text of a document as it flows: open elements and their style, paragraphs, pages, tables that are being read.
 
 :class:`Flow` takes tags and text in the order in which they come and survives any order. Who feeds it is :mod:`scan`.
+What does not belong here: what a piece of text is (``blocks``).
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""Which form a document is, by what it says of itself; what else it is stands in :mod:`classify`."""
+"""Which form a document is, by what it says of itself; what else it is stands in :mod:`classify`.
+
+What does not belong here: which document is which form (``classify``).
+"""
 
 from __future__ import annotations
 

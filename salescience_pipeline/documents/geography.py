@@ -1,8 +1,9 @@
 """Names of countries, states and stock exchanges with the codes that EDGAR files under: one table each, no code.
 
-Countries: ISO 3166-1 alpha-2 code, EDGAR's own two-character code (empty where EDGAR has none), accepted names. Names are
-compared with the first letter of every word in either case. The accepted spellings are those of the SEC's conformance
-cases for its inline XBRL transforms, which are in the public domain (CC0).
+Countries: ISO 3166-1 alpha-2 code, EDGAR's own two-character code (empty where EDGAR has none), accepted names. Names
+are compared with the first letter of every word in either case. The accepted spellings are those of the SEC's
+conformance cases for its inline XBRL transforms, which are in the public domain (CC0). What does not belong here:
+reading a name out of a text (``transforms_sec``).
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Cells of a table and where they stand, read while the document is scanned.
 
-:class:`OpenTable` collects cells tag by tag and takes any markup. :class:`SimpleTables` reads the tables that filings are
-full of (no table inside, nothing hidden) cell by cell, several times faster. Both give the same rows.
+:class:`OpenTable` collects cells tag by tag and takes any markup. :class:`SimpleTables` reads the tables that filings
+are full of (no table inside, nothing hidden) cell by cell, several times faster. Both give the same rows. What does not
+belong here: which cells are headers or belong together (``tables``).
 """
 
 from __future__ import annotations

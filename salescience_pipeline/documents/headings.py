@@ -1,6 +1,7 @@
 """Places where an item of a form may begin: every line that names an item, judged by its words and its looks.
 
 A candidate is only a possibility. Which of them are the items is decided by all of them together (:mod:`sections`).
+What does not belong here: choosing among the candidates (``section_order``).
 """
 
 from __future__ import annotations

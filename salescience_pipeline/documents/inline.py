@@ -1,6 +1,7 @@
 """The XBRL elements of one document: inline facts, continuations, exclusions, footnotes; elements of plain instances.
 
-Only finds and pairs tags. What a fact means (names, contexts, values) is decided in :mod:`facts`.
+Only finds and pairs tags. What a fact means (names, contexts, values) is decided in :mod:`facts`. What does not belong
+here: values and contexts (``facts``, ``contexts``).
 """
 
 from __future__ import annotations

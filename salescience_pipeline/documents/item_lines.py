@@ -1,4 +1,7 @@
-"""Lines that name items: how they are read, and what is known about each of them."""
+"""Lines that name items: how they are read, and what is known about each of them.
+
+What does not belong here: which of them begin a section (``section_order``).
+"""
 
 from __future__ import annotations
 

@@ -1,8 +1,9 @@
 """The items of SEC forms: order, part, what their titles say. A table; how items are found stands in :mod:`sections`.
 
 Titles are patterns over the title in lower case with everything but letters and digits turned into single blanks. They
-cover what the forms have called an item since 1993 and how filers word it. Sources: the instructions of Forms 10-K, 10-Q,
-10-KSB, 10-QSB, 8-K (before and after Release 33-8400 of August 2004) and 20-F.
+cover what the forms have called an item since 1993 and how filers word it. Sources: the instructions of Forms 10-K,
+10-Q, 10-KSB, 10-QSB, 8-K (before and after Release 33-8400 of August 2004) and 20-F. What does not belong here: finding
+them in a document.
 """
 
 # ruff: noqa: E501 - a row of the tables is one line

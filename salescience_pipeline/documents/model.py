@@ -1,7 +1,7 @@
 """What the engine knows about a document: blocks, tables, cells and the document that holds them.
 
-Every thing carries ``start`` and ``end``: byte offsets into the source, so that whatever is derived from it can be cited.
-Sections and facts have models of their own (:mod:`fact_model`).
+Every thing carries ``start`` and ``end``: byte offsets into the source, so that whatever is derived from it can be
+cited. Sections and facts have models of their own (:mod:`fact_model`). What does not belong here: how they are found.
 """
 
 from __future__ import annotations

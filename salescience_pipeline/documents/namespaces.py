@@ -1,7 +1,8 @@
 """Which prefix means what, and which language is spoken, at any byte of an XML document, without a tree.
 
 Nearly all filings declare every prefix on the root element: then there is one map. Where an inner element declares
-something else, the byte range of that element becomes a region with a map of its own.
+something else, the byte range of that element becomes a region with a map of its own. What does not belong here: which
+elements matter (``inline``).
 """
 
 from __future__ import annotations

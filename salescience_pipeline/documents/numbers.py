@@ -1,4 +1,7 @@
-"""Numbers as financial tables show them: ``$ 1,234``, ``(5.2)%``, ``—``."""
+"""Numbers as financial tables show them: ``$ 1,234``, ``(5.2)%``, ``—``.
+
+What does not belong here: numbers of XBRL facts (``transforms``), and words for scales of a table (``tables``).
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 """Ownership forms (3, 4, 5) as EDGAR's XML has them: owners and transactions with the bytes of every value.
 
 The elements are read from the bytes: a tree would not say where they stand. Entities are refused before
-(:mod:`source`), and nothing outside the file is ever read.
+(:mod:`source`), and nothing outside the file is ever read. What does not belong here: the rows of the lake
+(``tidy.insiders``).
 """
 
 from __future__ import annotations

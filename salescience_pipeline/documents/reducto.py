@@ -1,7 +1,8 @@
 """The document as Reducto would answer: ParseResponse, valid against the vendor's OpenAPI.
 
-HTML has no printed pages: a page is what lies between two page breaks, and a bounding box says which share of the page's
-bytes a block takes. The exact place stands in ``extra.source`` (bytes of the file).
+HTML has no printed pages: a page is what lies between two page breaks, and a bounding box says which share of the
+page's bytes a block takes. The exact place stands in ``extra.source`` (bytes of the file). What does not belong here:
+the API as such (``clients.reducto``).
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """One pass over the bytes of an HTML document: paragraphs, images and tables in reading order.
 
-No tree is built. Tags are looked up by their spelling (:mod:`tags`) and handed to :mod:`flow`; simple tables are read in
-one go (:mod:`grid`). What the pieces are (headings, lists, page numbers) is decided in :mod:`blocks`, what the columns of a
-table are in :mod:`tables`.
+No tree is built. Tags are looked up by their spelling (:mod:`tags`) and handed to :mod:`flow`; simple tables are read
+in one go (:mod:`grid`). What the pieces are (headings, lists, page numbers) is decided in :mod:`blocks`, what the
+columns of a table are in :mod:`tables`. What does not belong here: the meaning of what is found (``blocks``,
+``tables``).
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""What one pass over a document yields before anybody says what it is: paragraphs, images, tables as they are laid out."""
+"""What one pass over a document yields before anybody says what it is: paragraphs, images, tables as they are laid out.
+
+What does not belong here: the reading of it (``scan``, ``text_layout``).
+"""
 
 from __future__ import annotations
 

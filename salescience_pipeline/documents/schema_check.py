@@ -1,4 +1,7 @@
-"""JSON Schemas of callers: read, and refused before anything is done when they are none."""
+"""JSON Schemas of callers: read, and refused before anything is done when they are none.
+
+What does not belong here: schemas of our own (``schemas``).
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 """Search over filings: words (BM25), meaning (vectors), or both; every hit with its place in the source.
 
-One SQLite file holds chunks, their words (FTS5 with its own BM25 and a Porter stemmer) and their vectors; cosine is exact.
-Measured on 16,000 chunks that is faster than any index built for it. The embedder can be exchanged (:mod:`embed`).
+One SQLite file holds chunks, their words (FTS5 with its own BM25 and a Porter stemmer) and their vectors; cosine is
+exact. Measured on 16,000 chunks that is faster than any index built for it. The embedder can be exchanged
+(:mod:`embed`). What does not belong here: vectors (``embed``), and cutting chunks (``chunks``).
 """
 
 from __future__ import annotations

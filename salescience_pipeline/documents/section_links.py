@@ -1,4 +1,7 @@
-"""Where the links of a table of contents lead."""
+"""Where the links of a table of contents lead.
+
+What does not belong here: which targets are headings (``headings``).
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""What a section is: one item of a filing, where it stands, and how sure that is."""
+"""What a section is: one item of a filing, where it stands, and how sure that is.
+
+What does not belong here: finding it (``sections``).
+"""
 
 from __future__ import annotations
 

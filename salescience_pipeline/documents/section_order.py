@@ -1,4 +1,7 @@
-"""Order among the lines that name items: which are lines of a list, and which chain of headings a document has."""
+"""Order among the lines that name items: which are lines of a list, and which chain of headings a document has.
+
+What does not belong here: where a section ends (``section_ends``).
+"""
 
 from __future__ import annotations
 

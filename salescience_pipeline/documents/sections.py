@@ -1,10 +1,10 @@
 """The items of a filing as byte spans of the file.
 
 Headings, links of the table of contents and order decide together: every line that names an item is a candidate
-(:mod:`headings`); lines of a table of contents are told apart by their company; the best chain of candidates in the order
-of the form is taken, each item once; items that stand outside this order, are only linked or only have a title come
-afterwards and with less confidence. A section runs from its heading to the next one; the last one to the end of the
-document, or to the signatures of an 8-K.
+(:mod:`headings`); lines of a table of contents are told apart by their company; the best chain of candidates in the
+order of the form is taken, each item once; items that stand outside this order, are only linked or only have a title
+come afterwards and with less confidence. A section runs from its heading to the next one; the last one to the end of
+the document, or to the signatures of an 8-K. What does not belong here: the forms' own items (``items``).
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""Sections and classification as Reducto would answer: SplitResponse and ClassifyResponse."""
+"""Sections and classification as Reducto would answer: SplitResponse and ClassifyResponse.
+
+What does not belong here: finding either (``sections``, ``classify``).
+"""
 
 from __future__ import annotations
 

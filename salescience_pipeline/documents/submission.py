@@ -1,6 +1,7 @@
 """EDGAR's envelope: the header of a full submission and the documents inside it, as byte ranges of the file.
 
-Uuencoded parts (PDF, images, spreadsheets) are counted and left alone.
+Uuencoded parts (PDF, images, spreadsheets) are counted and left alone. What does not belong here: what the documents
+say.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""Tables as text: HTML, Markdown, CSV, JSON, and the sentences that search engines can use."""
+"""Tables as text: HTML, Markdown, CSV, JSON, and the sentences that search engines can use.
+
+What does not belong here: understanding a table (``tables``).
+"""
 
 from __future__ import annotations
 

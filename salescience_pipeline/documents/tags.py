@@ -1,6 +1,7 @@
 """What a start or end tag means for the layout of a document, worked out once per spelling.
 
-Filings repeat a few thousand spellings of tags a hundred thousand times; the scanner looks each of them up here.
+Filings repeat a few thousand spellings of tags a hundred thousand times; the scanner looks each of them up here. What
+does not belong here: what follows from it for a paragraph (``flow``).
 """
 
 from __future__ import annotations

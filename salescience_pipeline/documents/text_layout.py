@@ -1,7 +1,8 @@
 """Layout of plain-text filings of the 1990s: paragraphs by blank lines, pages by ``<PAGE>``, tables by their columns.
 
-The typewriter conventions are read, not guessed at: EDGAR's own ``<TABLE>``, ``<S>``, ``<C>`` and ``<CAPTION>`` tags where
-they stand, otherwise at least two lines below each other that are cut into columns by gaps.
+The typewriter conventions are read, not guessed at: EDGAR's own ``<TABLE>``, ``<S>``, ``<C>`` and ``<CAPTION>`` tags
+where they stand, otherwise at least two lines below each other that are cut into columns by gaps. What does not belong
+here: markup (``scan``).
 """
 
 from __future__ import annotations

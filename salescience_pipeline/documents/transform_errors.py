@@ -1,4 +1,7 @@
-"""The one error of the inline XBRL transforms, apart from them so that both rule sets can raise it."""
+"""The one error of the inline XBRL transforms, apart from them so that both rule sets can raise it.
+
+What does not belong here: why a document as a whole is refused (``errors``).
+"""
 
 from __future__ import annotations
 

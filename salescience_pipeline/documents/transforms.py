@@ -2,7 +2,8 @@
 
 The rule sets are the Transformation Registries 1 to 5 (``ixt``) as far as their rules read English or no language at
 all, and the SEC's own set (``ixt-sec``). A format outside them is unknown, never guessed. Every function takes the
-shown text and returns the lexical value; text that the rule does not accept raises :class:`TransformError`.
+shown text and returns the lexical value; text that the rule does not accept raises :class:`TransformError`. What does
+not belong here: the SEC's own formats (``transforms_sec``).
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """The SEC's own inline XBRL transforms (``ixt-sec``): ballot boxes, durations, numbers in words, codes for names.
 
 Behaviour is that of the SEC's conformance cases: XML white space around the text is ignored, a no-break space around it
-makes it invalid, inside it counts as a space. Names are looked up in :mod:`geography`.
+makes it invalid, inside it counts as a space. Names are looked up in :mod:`geography`. What does not belong here: the
+formats of the general registry (``transforms``).
 """
 
 from __future__ import annotations

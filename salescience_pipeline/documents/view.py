@@ -1,6 +1,7 @@
 """A filing as the engine understood it, as one HTML page that needs nothing else: blocks, items and facts marked.
 
-Every word of the filing is escaped and the page forbids scripts, so that a hostile filing can be looked at safely.
+Every word of the filing is escaped and the page forbids scripts, so that a hostile filing can be looked at safely. What
+does not belong here: finding what is marked.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Text out of marked-up bytes, the XML way (for facts) and the browser's way (for reading).
 
 The two differ: XML knows five names and takes numbers literally, a browser knows two thousand names and reads the
-numbers 128 to 159 as Windows characters.
+numbers 128 to 159 as Windows characters. What does not belong here: structure: paragraphs and tables (``flow``).
 """
 
 from __future__ import annotations

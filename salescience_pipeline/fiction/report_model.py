@@ -1,4 +1,7 @@
-"""What a fictional report is to be about, and what comes out: the values between the plan and the writers."""
+"""What a fictional report is to be about, and what comes out: the values between the plan and the writers.
+
+What does not belong here: writing it (``reports``).
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Where a job stands, what happens to it, and what its owner may do about it."""
+"""Where a job stands, what happens to it, and what its owner may do about it.
+
+What does not belong here: making a job (``submit``), and its results (``results``).
+"""
 
 from __future__ import annotations
 

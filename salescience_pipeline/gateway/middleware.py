@@ -1,6 +1,6 @@
 """What happens to every request before and after its route: its id, its size, its time, and the headers of the answer.
 
-Plain ASGI, so that streams pass through untouched.
+Plain ASGI, so that streams pass through untouched. What does not belong here: who is asking (``state``).
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """What operators and monitoring tools ask: the root, /status with the providers, and /metrics.
 
-Figures of jobs and providers come from the database, so they survive restarts and are the same from every process; those of
-requests are the process's own. Labels are bounded: providers, states, windows and route templates, never a ticker, an id, a
-path or an organisation.
+Figures of jobs and providers come from the database, so they survive restarts and are the same from every process;
+those of requests are the process's own. Labels are bounded: providers, states, windows and route templates, never a
+ticker, an id, a path or an organisation. What does not belong here: the health of services behind the gateway
+(``health``).
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""A price series as the coordinates of a drawing: the template makes SVG of it, the style sheet gives it colour."""
+"""A price series as the coordinates of a drawing: the template makes SVG of it, the style sheet gives it colour.
+
+What does not belong here: where the prices come from (``pages``).
+"""
 
 from __future__ import annotations
 

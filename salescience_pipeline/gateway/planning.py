@@ -56,8 +56,8 @@ def job_sources(companies: Iterable[Company], *, n_years: int, form: str) -> lis
     for company in companies:
         providers = plan_sources(company)
         # A company that no exchange lists goes by its CIK, which no ticker looks like.
-        symbol = company.ticker or Ticker(str(company.cik))
-        wanted.setdefault(symbol, set()).update(providers)
+        ticker = company.ticker or Ticker(str(company.cik))
+        wanted.setdefault(ticker, set()).update(providers)
     return [source for ticker, providers in wanted.items() for source in _of_ticker(ticker, providers, n_years, form)]
 
 

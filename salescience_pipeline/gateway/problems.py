@@ -1,6 +1,8 @@
 """Errors as RFC 9457 problem documents with codes that never change; nobody outside sees a traceback.
 
 https://www.rfc-editor.org/rfc/rfc9457
+
+What does not belong here: which of them a route gives.
 """
 
 from __future__ import annotations

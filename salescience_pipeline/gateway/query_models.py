@@ -1,4 +1,7 @@
-"""The bodies of the query API; strict, as those of ``models``."""
+"""The bodies of the query API; strict, as those of ``models``.
+
+What does not belong here: judging and running a query (``query``, ``query_worker``).
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
 """What the routes share: settings, ledger, the rooms of the lake (opened when first needed), and who is asking.
 
-One per process and without any state of a client: two gateways on one database are one gateway.
+One per process and without any state of a client: two gateways on one database are one gateway. What does not belong
+here: a route.
 """
 
 from __future__ import annotations

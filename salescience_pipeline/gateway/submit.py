@@ -1,4 +1,7 @@
-"""POST /submit: from companies to a durable job, answered at once from the lake where everything is fresh."""
+"""POST /submit: from companies to a durable job, answered at once from the lake where everything is fresh.
+
+What does not belong here: which sources a company gets (``planning``), and giving chunks to runs (``ledger.dispatch``).
+"""
 
 from __future__ import annotations
 

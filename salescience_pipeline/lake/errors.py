@@ -1,4 +1,7 @@
-"""The errors of the lake: one sentence each, with a class that says what a caller can do about it."""
+"""The errors of the lake: one sentence each, with a class that says what a caller can do about it.
+
+What does not belong here: errors of providers (``clients.errors``) and of the service database (``ledger.errors``).
+"""
 
 from __future__ import annotations
 

@@ -1,8 +1,9 @@
 """The audit: who did what, one hash chain per organisation.
 
 Each entry's digest covers its own fields and the digest of the entry before it, so an entry that was edited, removed,
-inserted or moved breaks the chain at its place. The newest digests are written down elsewhere every day (``anchors``): they
-show that a chain was made anew from the beginning, or its tail cut off.
+inserted or moved breaks the chain at its place. The newest digests are written down elsewhere every day (``anchors``):
+they show that a chain was made anew from the beginning, or its tail cut off. What does not belong here: log lines, and
+the audit of provider answers (``lake.audit``).
 """
 
 from __future__ import annotations

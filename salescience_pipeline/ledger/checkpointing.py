@@ -1,6 +1,7 @@
 """Moves SQLite's write-ahead log into its file beside the writers, so that no commit has to do it.
 
-A log that is full is moved by whoever commits next, and that takes ten commits' time. PostgreSQL does the same by itself.
+A log that is full is moved by whoever commits next, and that takes ten commits' time. PostgreSQL does the same by
+itself. What does not belong here: opening a database (``engine``).
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """What is complete and what is missing, per dataset, partition and subject: the memory of every retry.
 
-It is written after the rows that it tells about, by every run, many small batches at once; so it lives in the ledger and
-not in the lake. The marts get a copy of it as a table.
+It is written after the rows that it tells about, by every run, many small batches at once; so it lives in the ledger
+and not in the lake. The marts get a copy of it as a table. What does not belong here: deciding it
+(``acquisition.states``).
 """
 
 from __future__ import annotations

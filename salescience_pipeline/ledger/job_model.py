@@ -1,4 +1,7 @@
-"""The values of the jobs table's seam: what is to be made, what a source came to, and a job as its owner sees it."""
+"""The values of the jobs table's seam: what is to be made, what a source came to, and a job as its owner sees it.
+
+What does not belong here: the tables (``service_models``), and what follows from a state (``job_rules``).
+"""
 
 from __future__ import annotations
 

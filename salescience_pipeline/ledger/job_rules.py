@@ -1,7 +1,8 @@
 """The states of a source and of a job, and what follows from what: pure functions.
 
-A source goes pending -> processing -> success, failed, skipped or cancelled. A job's status is a function of its sources'
-and of nothing else, so that it can never disagree with them.
+A source goes pending -> processing -> success, failed, skipped or cancelled. A job's status is a function of its
+sources' and of nothing else, so that it can never disagree with them. What does not belong here: reading or writing a
+row (``jobs``).
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Jobs and their sources: made, looked at, moved on, cancelled and tried again. Each method is one transaction.
 
-A job, its sources, its first event, its audit entry and the chunks that runs will work on are written together: what was
-acknowledged is there. Writers say which run they are; a run that was replaced cannot write any more (compare and set).
+A job, its sources, its first event, its audit entry and the chunks that runs will work on are written together: what
+was acknowledged is there. Writers say which run they are; a run that was replaced cannot write any more (compare and
+set). What does not belong here: giving chunks to runs (``dispatch``).
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """Bring a ledger database to the current shape, once, however many processes start at the same moment.
 
 The whole upgrade is one transaction that begins with the database's own lock: SQLite's write lock or a PostgreSQL
-advisory lock. Whoever comes second waits, finds nothing to do and goes on; a killed upgrade leaves no trace. Where a look
-shows that there is nothing to do, nobody is locked out: every run opens the ledger.
+advisory lock. Whoever comes second waits, finds nothing to do and goes on; a killed upgrade leaves no trace. Where a
+look shows that there is nothing to do, nobody is locked out: every run opens the ledger. What does not belong here: the
+changes themselves (``migrations``).
 """
 
 from __future__ import annotations

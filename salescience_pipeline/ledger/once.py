@@ -1,7 +1,8 @@
 """Idempotency keys: a repeated request is the same one, and gets the same answer.
 
-Used inside the transaction that makes what the answer names, while the organisation's turn is held (``audit_log.take_turn``),
-so that of several at once one makes it and the others find it.
+Used inside the transaction that makes what the answer names, while the organisation's turn is held
+(``audit_log.take_turn``), so that of several at once one makes it and the others find it. What does not belong here:
+what is made once.
 """
 
 from __future__ import annotations

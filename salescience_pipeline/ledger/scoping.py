@@ -2,7 +2,7 @@
 
 On PostgreSQL the database itself enforces it (row-level security, forced); every statement filters by organisation as
 well, so that SQLite has one wall and PostgreSQL two. The setting lives as long as the transaction: a pooled connection
-cannot carry it into somebody else's.
+cannot carry it into somebody else's. What does not belong here: who an organisation is (``organizations``).
 """
 
 from __future__ import annotations

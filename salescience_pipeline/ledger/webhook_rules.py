@@ -3,6 +3,8 @@
 The signature follows Standard Webhooks: HMAC-SHA256 over ``id.timestamp.body`` with a secret ``whsec_<base64>``, sent as
 ``v1,<base64>``; several signatures, parted by spaces, while a secret is being replaced.
 https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
+
+What does not belong here: sending (``gateway.webhook_delivery``), and rows of messages (``webhooks``).
 """
 
 from __future__ import annotations

@@ -1,6 +1,8 @@
 """The marts as assets: one dbt run builds a new warehouse version and publishes it when every test has passed.
 
 https://docs.dagster.io/integrations/libraries/dbt
+
+What does not belong here: SQL (``dbt/``), and fetching.
 """
 
 import json

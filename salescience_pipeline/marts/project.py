@@ -1,4 +1,7 @@
-"""The dbt project: where it is, and its manifest, which is made when the models have changed and not otherwise."""
+"""The dbt project: where it is, and its manifest, which is made when the models have changed and not otherwise.
+
+What does not belong here: building (``definitions``).
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
 """The warehouse as a Dagster resource: a build with the lake's tables in it, and its publication.
 
-A run that builds only some marts starts from copies of the others, so that every version is complete.
+A run that builds only some marts starts from copies of the others, so that every version is complete. What does not
+belong here: how a version is swapped in (``lake.warehouse``).
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """From a dataset row to an asset: one factory for all, so that every asset plans, fails and explains itself alike.
 
-A dataset is one multi-asset with an output per table that it writes. A table with several writers is an asset of its own
-above them, which nobody materialises and everybody downstream depends on.
+A dataset is one multi-asset with an output per table that it writes. A table with several writers is an asset of its
+own above them, which nobody materialises and everybody downstream depends on. What does not belong here: what happens
+inside a run (``running``), and rows of datasets (``catalog.datasets``).
 """
 
 from collections.abc import Iterator

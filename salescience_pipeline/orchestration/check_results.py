@@ -1,4 +1,7 @@
-"""What a run answers to the checks of its asset, from the stored tables and from what became of each subject."""
+"""What a run answers to the checks of its asset, from the stored tables and from what became of each subject.
+
+What does not belong here: the checks as Dagster knows them (``checks``).
+"""
 
 from __future__ import annotations
 

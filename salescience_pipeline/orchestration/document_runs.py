@@ -1,6 +1,7 @@
 """What happens inside a run of the document assets, and what it tells the UI.
 
-Imported when a run starts and not before, as the engine and the lake are no part of loading the definitions.
+Imported when a run starts and not before, as the engine and the lake are no part of loading the definitions. What does
+not belong here: the assets (``document_assets``), and reading a document (``documents``).
 """
 
 from __future__ import annotations

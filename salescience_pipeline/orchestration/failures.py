@@ -1,7 +1,8 @@
 """From our errors to Dagster's three retry mechanisms (op retries, run retries, automation).
 
-A run is retried by the daemon only when a retry can help: after a crash, or when something failed that may come back.
-A wrong key, a spent quota or an answer of the wrong shape stops the retries, because each would only ask in vain.
+A run is retried by the daemon only when a retry can help: after a crash, or when something failed that may come back. A
+wrong key, a spent quota or an answer of the wrong shape stops the retries, because each would only ask in vain. What
+does not belong here: retrying single requests (``clients.retry``).
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """The reading side for a user's own assets: ``def mine(core_tiingo__eod_prices: pd.DataFrame)`` gets just its partitions.
 
 Our own assets write through the lake and return no value, so nothing is ever stored here: Dagster's default IO manager
-would pickle, and fails runs over several partitions. The annotation chooses the form: pandas, Arrow or a DuckDB relation.
+would pickle, and fails runs over several partitions. The annotation chooses the form: pandas, Arrow or a DuckDB
+relation. What does not belong here: reading a table (``lake.tables``).
 """
 
 from __future__ import annotations

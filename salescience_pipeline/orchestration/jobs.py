@@ -1,8 +1,8 @@
 """The jobs: what is run together, with one sentence each.
 
 The jobs of the providers come from the catalogue's rows. A row whose dataset is cut by date becomes a job of the asset,
-with the row's scope as its default; one that needs tickers becomes a job of one step, which takes the scope at once. The
-marts are a job of the second code location.
+with the row's scope as its default; one that needs tickers becomes a job of one step, which takes the scope at once.
+The marts are a job of the second code location. What does not belong here: when they run (``schedules``, ``sensors``).
 """
 
 from __future__ import annotations

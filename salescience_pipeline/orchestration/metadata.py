@@ -1,6 +1,7 @@
 """What an asset says about itself in the UI: at definition its schema and rules, at run time what came out.
 
-Everything is derived from the catalogue and from :class:`~salescience_pipeline.acquisition.outcome.Acquired`.
+Everything is derived from the catalogue and from :class:`~salescience_pipeline.acquisition.outcome.Acquired`. What does
+not belong here: what a column means (``catalog.columns``).
 """
 
 from __future__ import annotations

@@ -3,6 +3,8 @@
 500 tickers over five years would be 912,000 keys: 15 s to list, and a backfill of 50 scattered tickers over 20 days
 would be 1,000 runs. Which (ticker, date) pairs are complete is a table, not a partition key.
 https://docs.dagster.io/guides/build/partitions-and-backfills
+
+What does not belong here: trading days (``catalog.sessions``).
 """
 
 from __future__ import annotations

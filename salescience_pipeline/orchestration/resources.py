@@ -1,7 +1,8 @@
 """Thin Dagster resources that return the plain objects of the other rooms.
 
 Configuration of the product is the environment's (:mod:`salescience_pipeline.settings`); a resource only allows to
-override single settings, which tests and notebooks use.
+override single settings, which tests and notebooks use. What does not belong here: opening the rooms
+(``acquisition.services``).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What happens inside a run of a dataset's asset: acquire, tell Dagster what came through, and fail for what did not.
 
 Imported when a run starts and not before: clients, lake and ledger are no part of loading the definitions, which every
-process of Dagster does.
+process of Dagster does. What does not belong here: the work itself (``acquisition.acquire``).
 """
 
 from __future__ import annotations

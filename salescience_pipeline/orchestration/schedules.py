@@ -1,7 +1,8 @@
 """The schedules: one per cron line of a job's row, one per chore; New York time, aware of the exchange's calendar, stopped.
 
-Each tick has a dated run key, so that two daemons, or one that asks twice, never run a tick twice. A daemon that was away
-finds several ticks due: of those about the same day only the last one runs, since it asks for all that the others would.
+Each tick has a dated run key, so that two daemons, or one that asks twice, never run a tick twice. A daemon that was
+away finds several ticks due: of those about the same day only the last one runs, since it asks for all that the others
+would. What does not belong here: which jobs there are (``catalog.jobs``).
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Runs of selections: jobs whose one step acquires for a scope, a list or the holes, whatever the partitions are.
 
 A run of an asset takes neighbouring partitions; a scope of tickers, fifty scattered ones or the holes in what is stored
-are none. These jobs ask for all of it at once, with the fewest requests, and then mark the partitions that came through.
+are none. These jobs ask for all of it at once, with the fewest requests, and then mark the partitions that came
+through. What does not belong here: finding holes (``acquisition.repair``).
 """
 
 from collections.abc import Sequence

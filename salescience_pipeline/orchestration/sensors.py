@@ -1,7 +1,8 @@
 """The sensors: what runs because something happened.
 
-``watchlist`` gives a new ticker its partition and its history; ``new_filings`` follows the daily index and runs only the
-companies that filed. Both are shipped stopped, and both may repeat a tick without running anything twice.
+``watchlist`` gives a new ticker its partition and its history; ``new_filings`` follows the daily index and runs only
+the companies that filed. Both are shipped stopped, and both may repeat a tick without running anything twice. What does
+not belong here: submitted jobs (``submissions``), and what runs at a time (``schedules``).
 """
 
 from collections.abc import Sequence

@@ -1,7 +1,8 @@
 """What a run of the ``submission`` job does: acquire its chunk in small batches and write each source's progress.
 
-Imported when a run starts and not before. A heartbeat thread says every ten seconds that the run lives and hears whether
-it is still wanted; a run whose chunk was cancelled or given to another stops after its batch.
+Imported when a run starts and not before. A heartbeat thread says every ten seconds that the run lives and hears
+whether it is still wanted; a run whose chunk was cancelled or given to another stops after its batch. What does not
+belong here: acquiring (``acquisition``), and what a source came to as rows (``ledger.jobs``).
 """
 
 from __future__ import annotations

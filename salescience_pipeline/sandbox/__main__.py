@@ -1,4 +1,7 @@
-"""``python -m salescience_pipeline.sandbox``: the command line of the emulator and nothing else."""
+"""``python -m salescience_pipeline.sandbox``: the command line of the emulator and nothing else.
+
+What does not belong here: serving (``server``) and answering (``app``).
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""How Tiingo makes weeks, months and years out of daily rows."""
+"""How Tiingo makes weeks, months and years out of daily rows.
+
+What does not belong here: daily rows (``tiingo_source``).
+"""
 
 from __future__ import annotations
 

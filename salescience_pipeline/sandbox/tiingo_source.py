@@ -1,4 +1,7 @@
-"""Where Tiingo's figures come from: the seam between the wire format and the two worlds, and both of its sides."""
+"""Where Tiingo's figures come from: the seam between the wire format and the two worlds, and both of its sides.
+
+What does not belong here: HTTP (``tiingo``).
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""How Yahoo writes numbers, and the figures of one session that several of its answers repeat."""
+"""How Yahoo writes numbers, and the figures of one session that several of its answers repeat.
+
+What does not belong here: where the numbers come from (``yahoo_source``).
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Where Yahoo's answers come from: the seam between the wire format and the two worlds, and the fictional side of it."""
+"""Where Yahoo's answers come from: the seam between the wire format and the two worlds, and the fictional side of it.
+
+What does not belong here: HTTP (``yahoo``), and recorded answers (``yahoo_recorded``).
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""What goes into and comes out of a tidy function."""
+"""What goes into and comes out of a tidy function.
+
+What does not belong here: the functions.
+"""
 
 from __future__ import annotations
 
