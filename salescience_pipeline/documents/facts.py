@@ -2,8 +2,7 @@
 
 One pass over the inline tags gives every fact with its bytes; contexts and units come from :mod:`contexts`. A fact that
 cannot be trusted (a prefix that nothing declares, a context that is missing, a text that its format refuses) becomes a
-:class:`Problem`, not a fact. Text blocks stay byte ranges until their value is asked for. Not here: what a shown text means
-(``transforms``), elements and prefixes (``inline``, ``namespaces``).
+:class:`Problem`, not a fact. Text blocks stay byte ranges until asked for. Not here: what shown texts mean (``transforms``).
 """
 
 from __future__ import annotations
