@@ -150,6 +150,39 @@ def test_a_worker_reads_one_document_after_the_other_and_refuses_by_name(worker:
     assert again["doc_salescience__blocks"].equals(first["doc_salescience__blocks"])
 
 
+_ROOT = (
+    b'<html xmlns="http://www.w3.org/1999/xhtml" xmlns:ix="http://www.xbrl.org/2013/inlineXBRL" '
+    b'xmlns:xbrli="http://www.xbrl.org/2003/instance" xmlns:us-gaap="http://fasb.org/us-gaap/2025" '
+    b'xmlns:iso4217="http://www.xbrl.org/2003/iso4217"><body>'
+)
+CONTEXTS = (
+    _ROOT + b'<div style="display:none"><ix:header><ix:resources><xbrli:context id="c1"><xbrli:entity>'
+    b'<xbrli:identifier scheme="http://www.sec.gov/CIK">0009900001</xbrli:identifier></xbrli:entity><xbrli:period>'
+    b'<xbrli:instant>2025-12-31</xbrli:instant></xbrli:period></xbrli:context><xbrli:unit id="usd"><xbrli:measure>'
+    b"iso4217:USD</xbrli:measure></xbrli:unit></ix:resources></ix:header></div><p>The report stands in the exhibit. Cash was "
+    b'<ix:nonFraction name="us-gaap:Cash" contextRef="c1" unitRef="usd" decimals="0">7</ix:nonFraction>.</p></body></html>'
+)
+ELSEWHERE = (
+    _ROOT + b'<p>Assets were <ix:nonFraction name="us-gaap:Assets" contextRef="c1" unitRef="usd" decimals="0">'
+    b"1234</ix:nonFraction> at the end of the year.</p></body></html>"
+)
+"""An annual report incorporated by reference (EX-13): its contexts stand in the main document, as filers do it."""
+
+
+def test_documents_of_one_inline_set_are_read_together(worker: DocumentWorker) -> None:
+    facts = "doc_salescience__facts"
+    alone = worker.read(ELSEWHERE, stored(ELSEWHERE, "ex13.htm", "10-K"))
+    assert (alone[facts].num_rows, listed(alone)["fact_problem_count"]) == (0, 1)
+    rows = worker.read(ELSEWHERE, stored(ELSEWHERE, "ex13.htm", "10-K"), [CONTEXTS, b"%PDF-1.7 not of the set"])
+    (fact,) = rows[facts].to_pylist()
+    assert (fact["concept"], fact["value"], fact["unit"], fact["entity"]) == ("Assets", 1234.0, "USD", "0009900001")
+    assert ELSEWHERE[fact["src_start"] : fact["src_end"]].count(b"1234") == 1
+    assert listed(rows)["fact_problem_count"] == 0
+    # Each document has its own facts, and those of the others are not told twice.
+    main = worker.read(CONTEXTS, stored(CONTEXTS, "main.htm", "10-K"), [ELSEWHERE])
+    assert [row["concept"] for row in main[facts].to_pylist()] == ["Cash"]
+
+
 def test_a_worker_that_is_killed_takes_only_its_own_document_along(worker: DocumentWorker) -> None:
     worker.read(GOOD, stored(GOOD))
     assert worker.pid is not None

@@ -28,6 +28,8 @@ items = report.obj()
 sale = next(f for f in company.get_filings(form="4") if "<transactionCode>S<" in f.full_text_submission())
 ownership = sale.obj()
 current = get_current_filings()
+release = next(f for f in company.get_filings(form="8-K") if "2.02" in f.items)
+listed = next(a for a in report.attachments if a.document_type == "EX-21.1")
 print(json.dumps({
     "name": company.name,
     "cik": company.cik,
@@ -37,6 +39,9 @@ print(json.dumps({
     "concepts": sorted(set(frame["concept"])),
     "assets": sorted(float(v) for v in frame[frame["concept"] == "us-gaap:Assets"]["numeric_value"]),
     "items": items.items,
+    "attachments": [[a.document_type, a.document] for a in report.attachments],
+    "exhibits": [a.document_type for a in release.exhibits],
+    "listed": listed.text(),
     "risks": "form of risk factors" in (items["Item 1A"] or ""),
     "company_facts": len(company.get_facts()),
     "owner_issuer": ownership.issuer.ticker,
@@ -107,6 +112,13 @@ def test_edgartools_reads_the_sandbox(sandbox: Served, tmp_path):
     items = sandbox.get(f"/_sandbox/truth/items/{told['annual'][0]}").json()["items"]
     assert told["items"] == [f"Item {item['item']}" for item in items]
     assert told["risks"]
+    types = [kind for kind, _ in told["attachments"]]
+    assert types[:4] == ["10-K", "EX-21.1", "EX-31.1", "EX-32.1"]
+    subsidiaries = sandbox.get(f"/_sandbox/truth/subsidiaries/{told['annual'][0]}").json()
+    assert subsidiaries["document"] in [name for _, name in told["attachments"]]
+    assert subsidiaries["subsidiaries"]
+    assert all(each["name"] in told["listed"] for each in subsidiaries["subsidiaries"])
+    assert "EX-99.1" in told["exhibits"]
     assert told["company_facts"] > 5000
     assert (told["owner_issuer"], told["owners"]) == ("CALDQ", 1)
     assert "S" in told["owner_codes"]
