@@ -32,6 +32,7 @@ _WITH_TITLE = re.compile(
 )
 """A name and an office in one line: "Jane Roe, President, Chief"."""
 _SINCE = re.compile(r",?\s+since\s+(?:[A-Z][a-z]+\s+)?(?:19|20)[0-9]{2}\b")
+_NOTE = re.compile(r"(?:\s+\((?:[A-Z]|[0-9]{1,2}|\*)\)|\s*\*+)+$")
 _BROKEN_OFF = (" and", ",", "&", " Chief", " Vice", " of", " the")
 _FIRM = re.compile(r"\b(?:LLP|L\.L\.P\.|LLC|P\.?C\.|PLLC|Inc\.?|Corp\.?|Ltd\.?)\s*$", re.IGNORECASE)
 
@@ -147,9 +148,9 @@ def _letters(words: Sequence[str]) -> list[str]:
 
 
 def _office(text: str) -> str:
-    """The office without the life that some tables tell behind it."""
+    """The office without the life that some tables tell behind it, and without the mark of a note."""
     told = _SINCE.search(text)
-    return text[: told.start()].strip() if told is not None else text
+    return _NOTE.sub("", text[: told.start()].strip() if told is not None else text)
 
 
 def _listed_people(figures: Figures) -> Iterator[Row]:
