@@ -77,7 +77,11 @@ def _stable_port(note: Path) -> int:
 
 
 def free_or(port: int) -> int:
-    """``port`` when nobody has it, else one that is free."""
+    """``port`` when nobody has it, else one that is free.
+
+    Raises:
+        SettingsError: this machine has no free port.
+    """
     for wanted in (port, 0):
         with socket.socket() as probe, contextlib.suppress(OSError):
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -216,7 +216,11 @@ class Caller:
         return Principal(named, "local", frozenset(SCOPES))
 
     def reading(self, scope: str, organization: str | None) -> Principal:
-        """As :meth:`acting`, for looking at one thing: somebody else's is not there."""
+        """As :meth:`acting`, for looking at one thing: somebody else's is not there.
+
+        Raises:
+            Problem: 404 for another organisation than the key's or one that cannot be, and those of :meth:`acting`.
+        """
         if self.principal is not None and organization not in (None, str(self.principal.organization_id)):
             self.acting(scope)
             raise Problem(404, "not_found", "There is no such thing, or it is not yours.")
