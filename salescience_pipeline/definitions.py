@@ -13,12 +13,13 @@ from typing import Any
 
 import dagster as dg
 
-from salescience_pipeline.orchestration.assets import LAKE_IO, build_assets
+from salescience_pipeline.orchestration.assets import build_assets
 from salescience_pipeline.orchestration.document_assets import build_document_assets, build_document_sensor
 from salescience_pipeline.orchestration.indicator_assets import build_indicator_asset, build_indicator_sensor
 from salescience_pipeline.orchestration.io_manager import LakeIOManager
 from salescience_pipeline.orchestration.jobs import build_jobs
 from salescience_pipeline.orchestration.maintenance import build_audit_asset, build_maintenance_job
+from salescience_pipeline.orchestration.metadata import LAKE_IO
 from salescience_pipeline.orchestration.quality_checks import (
     build_quality_assets,
     build_quality_checks,

@@ -13,14 +13,7 @@ from dataclasses import asdict
 from salescience_pipeline.acquisition.acquire import recipe_of
 from salescience_pipeline.acquisition.answer_scopes import EVERYBODY, TABLES_READ, scope_of
 from salescience_pipeline.acquisition.services import Services
-from salescience_pipeline.acquisition.submissions import (
-    SCHEMA_VERSION,
-    Found,
-    collect,
-    is_fresh,
-    selections,
-    was_asked,
-)
+from salescience_pipeline.acquisition.submissions import SCHEMA_VERSION, Found, collect, is_fresh, selections, was_asked
 from salescience_pipeline.catalog.datasets import DATASETS
 from salescience_pipeline.identifiers import Ticker
 from salescience_pipeline.lake.results import Results

@@ -8,6 +8,8 @@ from __future__ import annotations
 from salescience_pipeline.catalog.table_model import Table
 from salescience_pipeline.identifiers import TableName
 
+_INDICATOR_ROW = ("ticker", "indicator", "params_key", "interval", "ts_date", "series")
+
 PROFILE_COLUMNS = (
     "ticker",
     "as_of_date",
@@ -175,8 +177,8 @@ MARKET_TABLES: tuple[Table, ...] = (
         "Computed technical indicators",
         "One row per ticker, indicator, parameters, day and line of the indicator, computed from the stored prices as "
         "adjusted for splits and dividends. Provenance is that of the day's price.",
-        ("ticker", "indicator", "params_key", "interval", "ts_date", "series", "value"),
-        ("source", "ticker", "indicator", "params_key", "interval", "ts_date", "series"),
+        (*_INDICATOR_ROW, "value"),
+        ("source", *_INDICATOR_ROW),
         "indicators",
         required=("value",),
         sort_by=("ticker", "indicator", "params_key", "ts_date"),
@@ -185,8 +187,8 @@ MARKET_TABLES: tuple[Table, ...] = (
         TableName("core_alphavantage__technical_indicators"),
         "Alpha Vantage technical indicators",
         "One row per ticker, indicator, parameters, day and line of the indicator.",
-        ("ticker", "indicator", "params_key", "interval", "ts_date", "series", "value"),
-        ("source", "ticker", "indicator", "params_key", "interval", "ts_date", "series"),
+        (*_INDICATOR_ROW, "value"),
+        ("source", *_INDICATOR_ROW),
         "indicators",
         required=("value",),
         sort_by=("ticker", "indicator", "params_key", "ts_date"),

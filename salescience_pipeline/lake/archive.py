@@ -27,6 +27,7 @@ import zstandard
 from salescience_pipeline.clients.model import AnswerClass, Attempt, Body, PlannedRequest, RawRef, Stored
 from salescience_pipeline.identifiers import RequestId, Sha256
 from salescience_pipeline.lake.audit import Audit, AuditRow, BodyRow, Newest, stamp
+from salescience_pipeline.lake.durable import fsync
 from salescience_pipeline.lake.errors import CorruptBlob, storage_error
 from salescience_pipeline.lake.layout import TEMPORARY_SUFFIX, Layout
 
@@ -234,7 +235,7 @@ class Archive:
             else:
                 with suppress(FileExistsError):  # somebody stored the same content in the meantime
                     os.link(temporary, final)
-            _fsync_folder(final.parent)
+            fsync(final.parent)
         finally:
             temporary.unlink(missing_ok=True)
 
@@ -345,12 +346,4 @@ def _make_durable_folder(folder: Path, root: Path) -> None:
         folder = folder.parent
     for new in reversed(missing):
         new.mkdir(exist_ok=True)
-        _fsync_folder(new.parent)
-
-
-def _fsync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        fsync(new.parent)

@@ -31,6 +31,7 @@ from deltalake.transaction import AddAction, RemoveAction
 from pyarrow.fs import LocalFileSystem
 
 from salescience_pipeline.catalog.tables import Table
+from salescience_pipeline.lake.durable import fsync
 from salescience_pipeline.lake.errors import DamagedTable, storage_error
 from salescience_pipeline.lake.keys import key_codes
 from salescience_pipeline.lake.selection import Where
@@ -183,7 +184,7 @@ class Delta:
             token = uuid.uuid4().hex
             entry = self.folder / "_delta_log" / f"{snapshot.version + 1:020d}.json"
             try:
-                _fsync(self.folder)
+                fsync(self.folder)
                 opened.create_write_transaction(
                     actions,
                     "append",
@@ -199,8 +200,8 @@ class Delta:
                     if isinstance(error, CommitFailedError):
                         raise Raced from error
                     raise storage_error(error, f"committing to {self.table.name}") from error
-            _fsync(entry)
-            _fsync(entry.parent)
+            fsync(entry)
+            fsync(entry.parent)
             self._checkpoint(snapshot.version + 1)
             return snapshot.version + 1
 
@@ -322,11 +323,3 @@ def _json_value(value: Any, *, up: bool) -> Any:
             cut += dt.timedelta(milliseconds=1)
         return cut.strftime("%Y-%m-%dT%H:%M:%S.") + f"{cut.microsecond // 1000:03d}Z"
     return value.isoformat() if isinstance(value, dt.date) else value
-
-
-def _fsync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

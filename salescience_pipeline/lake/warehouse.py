@@ -27,6 +27,7 @@ import duckdb
 import pyarrow as pa
 
 from salescience_pipeline.lake.checking import known_table
+from salescience_pipeline.lake.durable import fsync
 from salescience_pipeline.lake.errors import LakeError, NothingPublished, NotPublishable, storage_error
 from salescience_pipeline.lake.locks import exclusive
 from salescience_pipeline.lake.tables import Tables
@@ -175,8 +176,8 @@ class Warehouse:
                 target.mkdir(parents=True, exist_ok=True)
                 path.rename(target / FILE)
                 os.utime(target / FILE, times=(self._clock().timestamp(),) * 2)
-                _fsync(target / FILE)
-                _fsync(target)
+                fsync(target / FILE)
+                fsync(target)
                 self._swap(target / FILE)
                 self._prune(version)
         except OSError as error:
@@ -272,7 +273,7 @@ class Warehouse:
             new.replace(self.link)
         finally:
             new.unlink(missing_ok=True)
-        _fsync(self.folder)
+        fsync(self.folder)
 
     def _prune(self, newest: int) -> None:
         """Delete versions beyond those kept once their grace is over, and builds that nobody will publish."""
@@ -300,11 +301,3 @@ def _close_the_books(path: Path) -> None:
         raise NotPublishable(f"The build cannot be published: {str(error).splitlines()[0]}") from error
     if path.with_name(f"{path.name}.wal").exists():
         raise NotPublishable("The build is still being written: it has a write-ahead log; nothing was published.")
-
-
-def _fsync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -14,12 +14,9 @@ from salescience_pipeline.catalog.datasets import DATASETS, Cut, Dataset, shared
 from salescience_pipeline.catalog.providers import PROVIDERS
 from salescience_pipeline.catalog.tables import TABLES
 from salescience_pipeline.orchestration import checks
-from salescience_pipeline.orchestration.metadata import definition_metadata
+from salescience_pipeline.orchestration.metadata import LAKE_IO, definition_metadata, table_spec
 from salescience_pipeline.orchestration.partitions import backfill_policy_of, partitions_of
 from salescience_pipeline.orchestration.resources import ServicesResource
-
-LAKE_IO = "lake"
-"""Key of the IO manager that loads our tables for a user's own assets."""
 
 
 class AcquireConfig(dg.Config):
@@ -56,21 +53,11 @@ _ACQUIRE_SCHEMA = AcquireConfig.to_fields_dict()
 
 def build_assets() -> list[dg.AssetsDefinition | dg.AssetSpec]:
     """All acquisition assets, and the table assets above those with several writers."""
-    tables = [_table_spec(table) for table in shared_tables()]
+    tables = [
+        table_spec(table, writers_of(table), f"Written by {' and '.join(writers_of(table))}.")
+        for table in shared_tables()
+    ]
     return [*(build_dataset_asset(dataset) for dataset in DATASETS.values()), *tables]
-
-
-def _table_spec(name: str) -> dg.AssetSpec:
-    table = TABLES[name]
-    return dg.AssetSpec(
-        name,
-        deps=list(writers_of(name)),
-        group_name=table.group,
-        description=f"{table.description} Written by {' and '.join(writers_of(name))}.",
-        kinds={"delta", "table"},
-        owners=["team:data-platform"],
-        metadata=definition_metadata(table, None),
-    ).with_io_manager_key(LAKE_IO)
 
 
 def _deps_of(dataset: Dataset) -> list[dg.AssetDep]:

@@ -11,7 +11,7 @@ from pydantic import Field
 
 from salescience_pipeline.acquisition.parser_version import parser_version
 from salescience_pipeline.catalog.tables import TABLES
-from salescience_pipeline.orchestration.metadata import definition_metadata
+from salescience_pipeline.orchestration.metadata import LAKE_IO, definition_metadata
 from salescience_pipeline.orchestration.partitions import TICKERS
 from salescience_pipeline.orchestration.resources import ServicesResource
 
@@ -65,7 +65,7 @@ def build_document_assets() -> dg.AssetsDefinition:
             metadata=definition_metadata(TABLES[key], None),
             tags={"cut": "ticker"},
             automation_condition=FOLLOW,
-        ).with_io_manager_key("lake")
+        ).with_io_manager_key(LAKE_IO)
         for key in ASSETS
     ]
     checks = [dg.AssetCheckSpec(name, asset=ASSETS[0], description=text) for name, text in _CHECKS.items()]

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import dagster as dg
 
 from salescience_pipeline.catalog.tables import TABLES
-from salescience_pipeline.orchestration.metadata import check_metadata, definition_metadata, markdown_table
+from salescience_pipeline.orchestration.metadata import LAKE_IO, check_metadata, definition_metadata, markdown_table
 from salescience_pipeline.orchestration.partitions import TICKERS, keys_of, tickers_of
 from salescience_pipeline.orchestration.resources import ServicesResource
 
@@ -36,7 +36,7 @@ def build_indicator_asset() -> dg.AssetsDefinition:
         metadata=definition_metadata(TABLES[KEY], None),
         tags={"cut": "ticker"},
         automation_condition=dg.AutomationCondition.eager().without(~dg.AutomationCondition.any_deps_missing()),
-    ).with_io_manager_key("lake")
+    ).with_io_manager_key(LAKE_IO)
 
     @dg.multi_asset(
         name="computed_indicators",

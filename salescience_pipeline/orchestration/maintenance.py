@@ -8,8 +8,7 @@ import datetime as dt
 import dagster as dg
 from pydantic import Field
 
-from salescience_pipeline.catalog.tables import TABLES
-from salescience_pipeline.orchestration.metadata import definition_metadata
+from salescience_pipeline.orchestration.metadata import table_spec
 from salescience_pipeline.orchestration.resources import ServicesResource
 
 ANSWERS = "raw_salescience__http_answers"
@@ -29,15 +28,7 @@ class MaintenanceConfig(dg.Config):
 
 def build_audit_asset() -> dg.AssetSpec:
     """The table of requests; the housekeeping copies it from the archive's audit."""
-    table = TABLES[ANSWERS]
-    return dg.AssetSpec(
-        ANSWERS,
-        group_name=table.group,
-        description=table.description,
-        kinds={"delta", "table"},
-        owners=["team:data-platform"],
-        metadata=definition_metadata(table, None),
-    ).with_io_manager_key("lake")
+    return table_spec(ANSWERS)
 
 
 @dg.op(description="Copies the audit, compacts and vacuums the tables, sweeps what interrupted writes left.")

@@ -6,7 +6,7 @@ not belong here: what a column means (``catalog.columns``).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import dagster as dg
@@ -17,12 +17,14 @@ from salescience_pipeline.acquisition.outcome import Acquired
 from salescience_pipeline.catalog.datasets import Dataset
 from salescience_pipeline.catalog.providers import PROVIDERS
 from salescience_pipeline.catalog.render import sql_type
-from salescience_pipeline.catalog.tables import PROVENANCE, Table
+from salescience_pipeline.catalog.tables import PROVENANCE, TABLES, Table
 from salescience_pipeline.orchestration.charts import line_chart_png, markdown_image
 
 if TYPE_CHECKING:
     from salescience_pipeline.acquisition.services import Services
 
+LAKE_IO = "lake"
+"""The key of the IO manager that reads our tables for a user's own assets."""
 _PREVIEW_ROWS, _PREVIEW_COLUMNS, _CELL = 8, 9, 40
 _CHART_DAYS = 250
 _SAMPLE_ROWS = 1_000
@@ -60,6 +62,20 @@ def definition_metadata(table: Table, dataset: Dataset | None) -> dict[str, dg.R
             "fewest_requests": dataset.minimum_rule,
         }
     return metadata
+
+
+def table_spec(name: str, deps: Sequence[str] = (), note: str = "") -> dg.AssetSpec:
+    """The asset of a table that no dataset's run writes as its own; ``note`` goes behind the table's description."""
+    table = TABLES[name]
+    return dg.AssetSpec(
+        name,
+        deps=deps,
+        group_name=table.group,
+        description=f"{table.description} {note}".rstrip(),
+        kinds={"delta", "table"},
+        owners=["team:data-platform"],
+        metadata=definition_metadata(table, None),
+    ).with_io_manager_key(LAKE_IO)
 
 
 def run_metadata(services: Services, acquired: Acquired, table: Table) -> dict[str, dg.RawMetadataValue]:

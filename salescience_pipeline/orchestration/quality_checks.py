@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING
 import dagster as dg
 from pydantic import Field
 
-from salescience_pipeline.catalog.tables import TABLES
-from salescience_pipeline.orchestration.metadata import definition_metadata
+from salescience_pipeline.orchestration.metadata import table_spec
 from salescience_pipeline.orchestration.resources import ServicesResource
 
 if TYPE_CHECKING:
@@ -57,20 +56,7 @@ _SHOWN = 50
 def build_quality_assets() -> list[dg.AssetSpec]:
     """The tables that the checks write: what they found, and how far each document can be trusted."""
     about = sorted({asset for asset, _ in CHECKS.values()} - {FINDINGS, CONFIDENCE})
-    return [_spec(FINDINGS, about), _spec(CONFIDENCE, ["core_sec__documents"])]
-
-
-def _spec(name: str, deps: list[str]) -> dg.AssetSpec:
-    table = TABLES[name]
-    return dg.AssetSpec(
-        name,
-        deps=deps,
-        group_name=table.group,
-        description=table.description,
-        kinds={"delta", "table"},
-        owners=["team:data-platform"],
-        metadata=definition_metadata(table, None),
-    ).with_io_manager_key("lake")
+    return [table_spec(FINDINGS, about), table_spec(CONFIDENCE, ["core_sec__documents"])]
 
 
 def build_quality_checks() -> dg.AssetChecksDefinition:
