@@ -257,3 +257,14 @@ Long-term debt                                     300               290
     assert values["$.inventory"] == 10_000_000
     assert values["$.long_term_debt"] == 300_000_000
     assert values["$.total_assets"] == 7_007_000_000
+
+
+def test_the_office_of_a_person_comes_without_the_mark_of_its_note() -> None:
+    rows = "<tr><td>Ada Quill</td><td>51</td><td>President (A)</td></tr><tr><td>Ben Roe</td><td>47</td><td>Director*</td></tr>"
+    listed = f"<table><tr><td>Name</td><td>Age</td><td>Position</td></tr>{rows}</table>"
+    made = document(f"<html><body><p>FORM 10-K</p><p>Item 10. Directors</p>{listed}</body></html>", "10-K")
+    people = extract(made, "officers_and_directors").plain()["people"]
+    assert [(person["name"], person["position"]) for person in people] == [
+        ("Ada Quill", "President"),
+        ("Ben Roe", "Director"),
+    ]
