@@ -65,6 +65,11 @@ class Envelope:
                 message["headers"] = [*message["headers"], *extra, (b"x-request-id", request_id.encode())]
             await send(message)
 
+        hosts = sum(name == b"host" for name, _ in scope["headers"])
+        if hosts > 1 or (hosts == 0 and scope.get("http_version") == "1.1"):
+            # RFC 9112, 3.2: two programs on the way could each believe another one of them.
+            await _refuse(answer, request_id, 400, "bad_request", "A request names exactly one Host.")
+            return
         if _is_coded(scope["headers"]):
             # A request of 1 MB could unpack to a gigabyte; nothing that is sent here is large enough to need it.
             await _refuse(

@@ -9,7 +9,8 @@ ticker, an id, a path or an organisation. What does not belong here: the health 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from statistics import median
 from typing import Any
 
 from fastapi import APIRouter, Response
@@ -56,10 +57,14 @@ def build_router(state: State, upstreams: Upstreams) -> APIRouter:
         gates = {row.provider: row for row in state.ledger.gate_rows()}
         figures = state.ledger.monitoring.statistics(principal.organization_id)
         engine_pool = state.ledger.engine.pool
+        took = state.services.archive.audit.recent_milliseconds() if state.has_lake() else {}
         return {
             "status": HEALTHY,
             "services": {
-                name: {**_provider(gates.get(name)), "quota": _quota(state, rules[name], principal.organization_id)}
+                name: {
+                    **_provider(gates.get(name), took.get(name, [])),
+                    "quota": _quota(state, rules[name], principal.organization_id),
+                }
                 for name in PROVIDERS
             },
             "stats": {**figures, "last_job_time": utc(figures["last_job_time"])},
@@ -75,14 +80,16 @@ def build_router(state: State, upstreams: Upstreams) -> APIRouter:
     return router
 
 
-def _provider(gate: GateStatus | None) -> dict[str, Any]:
+def _provider(gate: GateStatus | None, took: Sequence[float]) -> dict[str, Any]:
+    """How a provider fares; its response time is the median of its answers among the newest of all."""
+    milliseconds = round(median(took), 1) if took else None
     if gate is None:
-        return {"status": UNKNOWN, "response_time_ms": None, "circuit_state": "closed"}
+        return {"status": UNKNOWN, "response_time_ms": milliseconds, "circuit_state": "closed"}
     held = gate.blocked_until or gate.quota_until
     status = UNHEALTHY if gate.breaker == "open" or held else DEGRADED if gate.breaker == "half_open" else HEALTHY
     return {
         "status": status,
-        "response_time_ms": None,
+        "response_time_ms": milliseconds,
         "circuit_state": gate.breaker,
         "consecutive_failures": gate.failures,
         "paused_until": utc(gate.paused_until),

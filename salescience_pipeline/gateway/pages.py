@@ -40,7 +40,7 @@ POLICY = (
 )
 _STATIC = {
     name: (media, (resources.files("salescience_pipeline.gateway") / "static" / name).read_text(encoding="utf-8"))
-    for name, media in {"page.css": "text/css", "page.js": "text/javascript"}.items()
+    for name, media in {"page.css": "text/css", "page.js": "text/javascript", "icon.svg": "image/svg+xml"}.items()
 }
 _MAX_QUERY = 100
 _FORMS = ("10-K", "10-Q", "8-K", "20-F", "DEF 14A")
@@ -125,6 +125,14 @@ def _millions(value: float | None) -> str:
 
 
 @cache
+def _month_day(value: str) -> str:
+    """``1231`` as people write it; anything else as it is."""
+    try:
+        return f"{dt.datetime.strptime(f'2024{value}', '%Y%m%d'):%d %B}".lstrip("0")  # noqa: DTZ007 - a day of any year
+    except ValueError:
+        return value
+
+
 def _templates() -> jinja2.Environment:
     import jinja2  # noqa: PLC0415 - the gateway answers programs before the first page is asked for
 
@@ -137,6 +145,7 @@ def _templates() -> jinja2.Environment:
     )
     made.filters.update(
         marked=_marked, words=_marked_words, number=_number, moment=_moment, millions=_millions, ticks=_ticked,
+        month_day=_month_day,
         path=lambda text: quote(str(text), safe=""),
     )  # fmt: skip
     return made
@@ -192,8 +201,9 @@ def _page(request: Request, scope: str, make: Callable[[Caller, Principal], Resp
 
 @router.get("/ui/page.css")
 @router.get("/ui/page.js")
+@router.get("/ui/icon.svg")
 def static(request: Request) -> Response:
-    """The one style sheet and the one script."""
+    """The one style sheet, the one script and the one picture."""
     media, text = _STATIC[request.url.path.rpartition("/")[2]]
     return Response(text, media_type=f"{media}; charset=utf-8", headers={"Cache-Control": "max-age=300"})
 

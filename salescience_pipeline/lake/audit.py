@@ -272,6 +272,17 @@ class Audit:
         values = (provider, stamp(moment))
         return int(self._select("select count(*) from answers where provider = ? and started_at >= ?", values)[0][0])
 
+    def recent_milliseconds(self, among: int = 1_000) -> dict[str, list[float]]:
+        """How long the answers took that are among the newest ``among`` attempts, by provider, newest first."""
+        rows = self._select(
+            "select provider, elapsed_ms from (select * from answers order by seq desc limit ?) where status is not null",
+            (among,),
+        )
+        found: dict[str, list[float]] = {}
+        for provider, milliseconds in rows:
+            found.setdefault(str(provider), []).append(float(milliseconds))
+        return found
+
     def all_at(self, address: str) -> list[Newest]:
         """Every complete answer of ``address`` with whatever parameters whose body is sound, the oldest first."""
         # "?" begins the parameters, and "@" is the character behind it.

@@ -15,7 +15,7 @@ from lxml import html
 
 from salescience_pipeline.clients.gate_model import Breaker
 from salescience_pipeline.gateway.page_chart import HEIGHT, WIDTH, chart_of
-from salescience_pipeline.gateway.pages import POLICY
+from salescience_pipeline.gateway.pages import POLICY, _month_day
 from salescience_pipeline.identifiers import OrganizationId
 from salescience_pipeline.lake.results import Results
 from salescience_pipeline.ledger import Ledger
@@ -114,6 +114,9 @@ def test_threat_10_policy_allows_only_our_own_style(client: httpx.Client) -> Non
         assert headers["content-type"] == "text/html; charset=utf-8"
     assert "unsafe" not in POLICY
     assert POLICY.startswith("default-src 'none'; style-src 'self';")
+    icon = client.get(html.fromstring(client.get("/ui").text).xpath("string(//link[@rel='icon']/@href)"))
+    assert (icon.status_code, icon.headers["content-type"]) == (200, "image/svg+xml; charset=utf-8")
+    assert "script" not in icon.text
     style = client.get("/ui/page.css")
     assert style.headers["content-type"].startswith("text/css")
     assert "prefers-color-scheme: dark" in style.text
@@ -302,3 +305,10 @@ def test_a_chart_stays_inside_its_box() -> None:
     assert [label for _, label in chart.levels] == ["1.00", "3.00", "5.00", "7.00", "9.00"]
     assert chart_of(prices[:1]) is None
     assert chart_of([{**row, "close": 3} for row in prices]) is not None
+
+
+@pytest.mark.parametrize(
+    ("stored", "shown"), [("1231", "31 December"), ("0229", "29 February"), ("0630", "30 June"), ("?", "?"), ("", "")]
+)
+def test_003_31_the_end_of_a_fiscal_year_is_written_as_people_do(stored: str, shown: str) -> None:
+    assert _month_day(stored) == shown

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import datetime as dt
 import re
 import threading
 import tomllib
@@ -17,7 +18,9 @@ from packaging.requirements import Requirement
 from sqlalchemy import create_engine, inspect, text
 
 from salescience_pipeline.clients.gate import Gate, gate_rules
-from salescience_pipeline.identifiers import OrganizationId
+from salescience_pipeline.clients.model import AnswerClass, Attempt, Body, PlannedRequest, Subject
+from salescience_pipeline.identifiers import OrganizationId, RequestId
+from salescience_pipeline.lake.archive import Archive
 from salescience_pipeline.ledger import Ledger
 from salescience_pipeline.ledger.job_model import NewJob, Outcome, PlannedSource
 from salescience_pipeline.ledger.job_rules import SourceStatus
@@ -75,6 +78,23 @@ def test_001_02_and_22_and_23_status_in_detail_survives_a_restart(tmp_path: Path
         {"status", "response_time_ms", "circuit_state"} <= set(service) for service in told[0]["services"].values()
     )
     assert {"status", "database", "http"} <= set(told[0]["pool"])
+
+
+def test_001_02_and_23_status_tells_how_long_a_provider_took(tmp_path: Path) -> None:
+    settings = _settings(tmp_path / "home")
+    settings.lake_dir.joinpath("tables").mkdir(parents=True)
+    with Archive(settings.lake_dir) as archive:
+        for number, milliseconds in enumerate((900.0, 30.0, 20.0, 10.04)):
+            request = PlannedRequest("yahoo", "chart", "query1", f"/v8/chart/{number}", Subject("AAPL"))
+            moment = dt.datetime(2026, 6, 12, 12, number, tzinfo=dt.UTC)
+            attempt = Attempt(
+                RequestId.new(), request, AnswerClass.OK, 1, moment, milliseconds, 200, body=Body(b"{}"), complete=True
+            )
+            archive.put(attempt, "run", None)
+    with gateway(settings) as client:
+        services = client.get("/status", params=_ORG).json()["services"]
+    assert services["yahoo"]["response_time_ms"] == 25.0
+    assert services["sec"]["response_time_ms"] is None
 
 
 def test_003_36_status_tells_an_organization_its_share_of_a_providers_day(tmp_path: Path) -> None:

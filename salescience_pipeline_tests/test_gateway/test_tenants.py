@@ -52,6 +52,7 @@ _OPEN = {
     "/health/status/{service}",
     "/ui/page.css",
     "/ui/page.js",
+    "/ui/icon.svg",
     "/docs",
 }
 """Routes that answer everybody; they hold nothing of any organisation."""

@@ -142,6 +142,15 @@ def test_threat_4_a_request_that_two_servers_read_differently_is_not_served(clie
     assert not statuses or statuses[0].startswith(b"4"), said
 
 
+@pytest.mark.parametrize(
+    "hosts", [b"", b"Host: 127.0.0.1\r\nHost: evil.example\r\n", b"Host: evil.example\r\nHost: 127.0.0.1\r\n"]
+)
+def test_threat_4_a_request_names_exactly_one_host(client: httpx.Client, hosts: bytes) -> None:
+    said = _raw(client, b"GET /status?organization_id=acme HTTP/1.1\r\n" + hosts + b"Connection: close\r\n\r\n")
+    assert said.startswith(b"HTTP/1.1 400 "), said
+    assert b'"code": "bad_request"' in said
+
+
 def test_threat_4_no_header_makes_a_caller_somebody_else(tmp_path: Path) -> None:
     claims = {
         "X-Forwarded-For": "127.0.0.1", "X-Real-IP": "127.0.0.1", "Forwarded": "for=127.0.0.1;host=127.0.0.1",
