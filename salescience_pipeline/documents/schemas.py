@@ -124,7 +124,7 @@ BALANCE_SHEET = _object(
         "current_liabilities": _number("LiabilitiesCurrent CurrentLiabilities", r"total current liabilities"),
         "long_term_debt": _number(
             "LongTermDebtNoncurrent LongTermDebt LongTermDebtAndCapitalLeaseObligations",
-            r"long term debt(?! due within)(?!.* current (?:portion|maturities)$)",
+            r"long term debt(?! due within| current (?:portion|maturities))",
         ),
         "total_liabilities": _number("Liabilities", r"total liabilities$"),
         "retained_earnings": _number(
