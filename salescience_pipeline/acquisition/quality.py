@@ -44,6 +44,8 @@ APART = 0.005
 FAR = 12.0
 """Median absolute deviations (times 1.4826, as of a normal distribution) from which a daily return is an outlier: earnings
 days reach about ten."""
+SEVERAL = 20
+"""Trading days without a price, in a row, that are told one by one: a month of them is one thing that happened."""
 LEAST_SPREAD, LEAST_DAYS = 0.002, 60
 """A quiet ticker's own spread would make every move an outlier; a short history has no spread to speak of."""
 
@@ -112,26 +114,37 @@ def stale(services: Services) -> list[Finding]:
 
 
 def gaps(services: Services) -> list[Finding]:
-    """Trading days between a ticker's first and last price that have none."""
+    """Trading days between a ticker's first and last price that have none; more than :data:`SEVERAL` in a row are one."""
     prices = _prices(services, TIINGO)
     if not prices.num_rows:
         return []
     days = prices["trade_date"].to_pylist()
-    sessions = pa.table({"day": pa.array(services.sessions(min(days), max(days)), pa.date32())})
+    open_days = services.sessions(min(days), max(days))
+    sessions = pa.table({"day": pa.array(open_days, pa.date32()), "number": range(len(open_days))})
     rows = ask(
         """
-        with spans as (select ticker, min(trade_date) as first, max(trade_date) as last from prices group by ticker)
-        select spans.ticker, sessions.day from spans join sessions on sessions.day between spans.first and spans.last
-        anti join prices on prices.ticker = spans.ticker and prices.trade_date = sessions.day
-        order by sessions.day desc, spans.ticker
-        """,
+        with spans as (select ticker, min(trade_date) as first, max(trade_date) as last from prices group by ticker),
+        missing as (
+            select spans.ticker, sessions.day, sessions.number - row_number() over (
+                partition by spans.ticker order by sessions.number) as run
+            from spans join sessions on sessions.day between spans.first and spans.last
+            anti join prices on prices.ticker = spans.ticker and prices.trade_date = sessions.day),
+        runs as (select *, count(*) over (partition by ticker, run) as long from missing)
+        select ticker, min(day) as first, max(day) as last, any_value(long) as days from runs
+        group by ticker, run, case when long <= $several then day end
+        order by last desc, ticker
+        """.replace("$several", str(SEVERAL)),
         prices=prices,
         sessions=sessions,
     )
-    return [
-        Finding(row["ticker"], row["day"], f"{row['day'].isoformat()} was a trading day and has no price.")
-        for row in rows
-    ]
+    return [_gap(row["ticker"], row["first"], row["last"], row["days"]) for row in rows]
+
+
+def _gap(ticker: str, first: dt.date, last: dt.date, days: int) -> Finding:
+    if first == last:
+        return Finding(ticker, last, f"{last.isoformat()} was a trading day and has no price.")
+    told = f"There is no price from {first.isoformat()} to {last.isoformat()}, {days:,} trading days: a suspension, or"
+    return Finding(ticker, last, f"{told} the ticker belonged to two companies.", "", float(days), 0.0)
 
 
 def outliers(services: Services) -> list[Finding]:

@@ -146,6 +146,7 @@ def _show_and_run(
             "provider": made.provider,
             "requests": len(made.requests),
             "minimum": made.minimum,
+            "expected_follow_ups": made.expected_follow_ups,
             "seconds": round(made.seconds(rates.get(made.provider)), 1),
             "current": len(made.fresh),
             "refused": [{"subject": refusal.key, "reason": refusal.reason} for refusal in made.refused],
@@ -154,12 +155,13 @@ def _show_and_run(
         for made in plans
     ]
     if not as_json:
-        columns = ("dataset", "provider", "requests", "minimum", "seconds", "current", "refused", "why")
+        columns = ("dataset", "provider", "requests", "minimum", "to follow", "seconds", "current", "refused", "why")
         rows = [
-            (*(one[name] for name in columns[:6]), len(made.refused), one["why"])
+            (one["dataset"], one["provider"], one["requests"], one["minimum"], one["expected_follow_ups"], one["seconds"],
+             one["current"], len(made.refused), one["why"])
             for one, made in zip(planned, plans, strict=True)
-        ]
-        show_rows("The plan", columns, rows, numbers=columns[2:7])
+        ]  # fmt: skip
+        show_rows("The plan", columns, rows, numbers=columns[2:8])
         for refusal in [refusal for made in plans for refusal in made.refused][:10]:
             err.print(f"[yellow]{refusal.key}[/yellow]: {refusal.reason}")
     if not any(made.requests for made in plans):

@@ -12,7 +12,7 @@ from salescience_pipeline.acquisition import quality
 from salescience_pipeline.acquisition.drift import FIELDS, content_of
 from salescience_pipeline.acquisition.sandbox_process import Sandbox
 from salescience_pipeline.acquisition.services import Services
-from salescience_pipeline.lake.tables import Where
+from salescience_pipeline.lake.tables import Slice, Where
 from salescience_pipeline.orchestration.quality_checks import CHECKS
 from salescience_pipeline_tests.test_acquisition.runs import NEWEST, PLAIN, TIINGO, TIINGO_HISTORY, run, select
 
@@ -77,6 +77,17 @@ def test_a_wild_return_is_an_outlier_of_its_own_ticker(stored: Services) -> None
     found = quality.outliers(stored)
     assert {(one.subject, one.on_date) for one in found} == {(TICKER, day), (TICKER, dt.date(2026, 6, 11))}
     assert quality.cross_check(stored)[0].detail == "return"
+
+
+def test_a_month_without_prices_is_one_gap(stored: Services) -> None:
+    """As a suspension leaves it, or a ticker that two companies had."""
+    first, last = dt.date(2025, 3, 3), dt.date(2025, 4, 30)
+    rows = stored.tables.read(TIINGO, Where(values={"ticker": [TICKER]}))
+    outside = pc.invert(pc.and_(pc.greater_equal(rows["trade_date"], first), pc.less_equal(rows["trade_date"], last)))
+    stored.tables.write(TIINGO, rows.filter(outside), Slice(values={"ticker": [TICKER]}))
+    (gap,) = quality.gaps(stored)
+    assert (gap.subject, gap.on_date, gap.observed) == (TICKER, last, 42.0)
+    assert gap.sentence.startswith("There is no price from 2025-03-03 to 2025-04-30, 42 trading days")
 
 
 def test_a_missing_day_is_a_gap_and_a_missing_end_is_stale(stored: Services) -> None:
