@@ -36,6 +36,8 @@ DOUBTFUL = 0.7
 """Below it a document needs a look: a cut one loses its size alone, or its sections and figures together."""
 WHOLE, SIZE, SECTIONS, FACTS, UNKNOWN = 0.4, 0.3, 0.15, 0.15, 0.8
 _NEAR, _FAR, _LEAST_SPREAD, _LEAST_OTHERS, _LEAST_FACTS = 3.0, 9.0, 0.15, 2, 10
+_NEW_FINGERPRINTS = 500
+"""Documents whose words are fingerprinted in one evening, a minute or two of work; the others follow on the next ones."""
 _AT_ONCE = 200
 """Documents whose figures are compared at once: some hundred thousand rows."""
 
@@ -96,6 +98,9 @@ def store_confidence(services: Services, run_id: str) -> pa.Table:
     for row in documents:
         groups[row["cik"], base_form(row["form"])].append(row)
     now, rows = services.now(), []
+    fingerprints = {digest: row["text_fingerprint"] for digest, row in known.items() if row["text_fingerprint"]}
+    new = [row for row in documents if row["sha256"] not in fingerprints][:_NEW_FINGERPRINTS]
+    fingerprints |= {row["sha256"]: _fingerprint(services, row) for row in new}
     for row in documents:
         key = (row["accession"], row["filename"])
         others = [other for other in groups[row["cik"], base_form(row["form"])] if other is not row]
@@ -113,7 +118,7 @@ def store_confidence(services: Services, run_id: str) -> pa.Table:
                 "accession": row["accession"], "filename": row["filename"], "cik": row["cik"], "form": row["form"],
                 "sha256": row["sha256"], "score": round(confidence(evidence), 4), "is_intact": evidence.is_intact,
                 "size_score": evidence.size, "section_score": evidence.sections, "fact_score": evidence.facts,
-                "text_fingerprint": known.get(row["sha256"], {}).get("text_fingerprint") or _fingerprint(services, row),
+                "text_fingerprint": fingerprints.get(row["sha256"]),
                 "checked_at": now, "source": "quality", "fetched_at": row["fetched_at"], "raw_sha256": row["raw_sha256"],
                 "run_id": run_id,
             }

@@ -50,6 +50,9 @@ def backfill(
     ] = None,
     n_years: Annotated[int, typer.Option(help="Years of filings to look back.", min=1, max=50)] = 2,
     force: Annotated[bool, typer.Option("--force", help="Ask again also for what is stored.")] = False,
+    replay: Annotated[
+        bool, typer.Option("--replay", help="Rebuild the rows from archived answers; nothing is requested.")
+    ] = False,
     yes: Yes = False,
     as_json: AsJson = False,
     live: Live = False,
@@ -76,7 +79,6 @@ def backfill(
             force=force,
             n_years=n_years,
         )
-        made, _ = plan(services, selection)
         config = {
             "dataset": dataset,
             "tickers": [str(ticker) for ticker in selection.tickers],
@@ -84,8 +86,14 @@ def backfill(
             "last": last,
             "force": force,
             "n_years": n_years,
+            "replay": replay,
         }
         run = ("backfill", {"acquire_selection": {"config": config}})
+        if replay:
+            results, success, log = _run(settings, run, as_json=as_json)
+            _show_results(settings, results, [], success=success, log=log, as_json=as_json)
+            return
+        made, _ = plan(services, selection)
         _show_and_run(settings, [made], run, yes=yes, as_json=as_json)
 
 

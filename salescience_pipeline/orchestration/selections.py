@@ -45,6 +45,10 @@ class BackfillConfig(dg.Config):
     last: str | None = Field(default=None, description="Last day, YYYY-MM-DD; default: the newest there is.")
     force: bool = Field(default=False, description="Ask again also for what is stored.")
     n_years: int = Field(default=2, ge=1, le=50, description="Years of filings to look back.")
+    replay: bool = Field(
+        default=False,
+        description="Rebuild the rows from the archived answers of earlier runs; nothing is requested.",
+    )
 
 
 class RepairConfig(dg.Config):
@@ -97,7 +101,7 @@ def acquire_selection(context: dg.OpExecutionContext, config: BackfillConfig, se
             force=config.force,
             n_years=config.n_years,
         )
-    run_selections(context, opened, [selection])
+    run_selections(context, opened, [selection], replays=config.replay)
 
 
 @dg.op(description="Finds what failed or is missing in the completeness table, and asks for just that.")
@@ -150,9 +154,9 @@ class _refusals:  # noqa: N801 - reads as a word in a with statement
 
 
 def run_selections(
-    context: dg.OpExecutionContext, services: "Services", selections: Sequence["Selection"]
+    context: dg.OpExecutionContext, services: "Services", selections: Sequence["Selection"], *, replays: bool = False
 ) -> list["Acquired"]:
-    """Acquire each selection, mark what came through, and fail at the end for what did not.
+    """Acquire each selection, mark what came through, and fail at the end for what did not; or replay each.
 
     Raises:
         Failure: naming what failed; everything else is stored and marked.
@@ -164,7 +168,13 @@ def run_selections(
     done: list[Acquired] = []
     for selection in selections:
         with _refusals(context):
-            acquired = acquire(services, selection, run_id=context.run_id, progress=progress_log(context.log))
+            acquired = acquire(
+                services,
+                selection,
+                run_id=context.run_id,
+                mode="replay" if replays else "live",
+                progress=progress_log(context.log),
+            )
         context.log.info(acquired.sentence())
         _tell(context, services, acquired, selection)
         done.append(acquired)

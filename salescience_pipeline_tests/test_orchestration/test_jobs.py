@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import shutil
 from zoneinfo import ZoneInfo
 
 import dagster as dg
@@ -17,7 +18,7 @@ from salescience_pipeline.definitions import build_defs
 from salescience_pipeline.orchestration.failures import MAX_RETRIES_TAG
 from salescience_pipeline.orchestration.schedules import request_of
 from salescience_pipeline.orchestration.sensors import partition_tags
-from salescience_pipeline_tests.test_acquisition.runs import NEWEST, TIINGO_DAILY, fault, requests_seen
+from salescience_pipeline_tests.test_acquisition.runs import NEWEST, TIINGO_DAILY, content, fault, requests_seen
 from salescience_pipeline_tests.test_orchestration.conftest import Runner, failure_of
 
 TODAY = dt.date(2026, 6, 15)
@@ -162,6 +163,11 @@ def test_backfill_takes_scattered_tickers_and_days_in_one_run(
     assert requests_seen(sandbox) == 2
     assert runner.materialized(TIINGO_DAILY) == {f"2026-06-{day:02}" for day in range(8, 13)}
     assert services.tables.row_count("core_tiingo__eod_prices") > 0
+    before = content(services, "core_tiingo__eod_prices")
+    shutil.rmtree(services.tables.uri("core_tiingo__eod_prices"))
+    assert _start(runner, "backfill", **config, replay=True).success
+    assert requests_seen(sandbox) == 2, "the archive alone brings them back"
+    assert content(services, "core_tiingo__eod_prices") == before
     history = _start(runner, "backfill", dataset="core_yahoo__company_profiles", tickers=["CALDQ", "ALDRN"])
     assert history.success
     assert runner.materialized("core_yahoo__company_profiles") == {"CALDQ", "ALDRN"}, "they have their partitions now"
