@@ -5,8 +5,9 @@ come whole, and the rest for what speaks for its content::
 
     0.4 + 0.3 * size + 0.15 * sections + 0.15 * facts
 
-*size*: 1 while the length lies within three deviations of the issuer's other documents of the form (median and MAD of the
-logarithm), 0 from nine on. *sections*: the items found, of as many as the issuer's documents of the form usually have.
+*size*: 1 while the length lies within three deviations of the issuer's other reports of the form (median and MAD of the
+logarithm), 0 from nine on; of exhibits and of forms that tell of an event the length tells nothing. *sections*: the items
+found, of as many as the issuer's documents of the form and type usually have.
 *facts*: the share of XBRL figures on which the document and SEC's own company facts agree. What nobody can say counts 0.8.
 What does not belong here: judging a value (``quality``), and fetching again (``recheck``).
 """
@@ -25,6 +26,7 @@ import pyarrow as pa
 from salescience_pipeline.acquisition.asking import ask
 from salescience_pipeline.acquisition.fingerprint import simhash
 from salescience_pipeline.acquisition.services import Services
+from salescience_pipeline.catalog.forms import ANNUAL_FORMS
 from salescience_pipeline.catalog.tables import TABLES
 from salescience_pipeline.clients.edgar_api import base_form
 from salescience_pipeline.clients.model import RawRef
@@ -36,6 +38,8 @@ DOUBTFUL = 0.7
 """Below it a document needs a look: a cut one loses its size alone, or its sections and figures together."""
 WHOLE, SIZE, SECTIONS, FACTS, UNKNOWN = 0.4, 0.3, 0.15, 0.15, 0.8
 _NEAR, _FAR, _LEAST_SPREAD, _LEAST_OTHERS, _LEAST_FACTS = 3.0, 9.0, 0.15, 2, 10
+_PERIODIC = frozenset({*ANNUAL_FORMS, "10-Q"})
+_COLUMNS = ["accession", "filename", "cik", "form", "document_type", "sha256", "bytes", "raw_sha256", "fetched_at"]
 _NEW_FINGERPRINTS = 500
 """Documents whose words are fingerprinted in one evening, a minute or two of work; the others follow on the next ones."""
 _AT_ONCE = 200
@@ -85,33 +89,31 @@ def store_confidence(services: Services, run_id: str) -> pa.Table:
 
     A document's words are fingerprinted once, when it is first judged.
     """
-    documents = services.tables.read(
-        DOCUMENTS, columns=["accession", "filename", "cik", "form", "sha256", "bytes", "raw_sha256", "fetched_at"]
-    ).to_pylist()
+    documents = services.tables.read(DOCUMENTS, columns=_COLUMNS).to_pylist()
     if not documents:
         return TABLES[CONFIDENCE].empty()
     known = {row["sha256"]: row for row in services.tables.read(CONFIDENCE).to_pylist()}
     facts = {row["accession"]: row["fact_score"] for row in known.values() if row["fact_score"] is not None}
     facts |= _facts(services, sorted({row["accession"] for row in documents} - facts.keys()))
     sections = _sections(services)
-    groups: dict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
+    groups: dict[tuple[str, str, str], list[dict[str, Any]]] = defaultdict(list)
     for row in documents:
-        groups[row["cik"], base_form(row["form"])].append(row)
+        groups[_kind(row)].append(row)
     now, rows = services.now(), []
     fingerprints = {digest: row["text_fingerprint"] for digest, row in known.items() if row["text_fingerprint"]}
     new = [row for row in documents if row["sha256"] not in fingerprints][:_NEW_FINGERPRINTS]
     fingerprints |= {row["sha256"]: _fingerprint(services, row) for row in new}
     for row in documents:
         key = (row["accession"], row["filename"])
-        others = [other for other in groups[row["cik"], base_form(row["form"])] if other is not row]
+        others = [other for other in groups[_kind(row)] if other is not row]
         counted = [sections[name] for other in others if (name := (other["accession"], other["filename"])) in sections]
         body = services.archive.audit.body(row["sha256"])
         evidence = Evidence(
             is_whole=body is not None,
             is_intact=body is not None and not body.damaged,
-            size=size_part(row["bytes"], [other["bytes"] for other in others]),
+            size=size_part(row["bytes"], [other["bytes"] for other in others]) if _is_report(row) else None,
             sections=section_part(sections[key], counted) if key in sections else None,
-            facts=facts.get(row["accession"]),
+            facts=facts.get(row["accession"]) if _is_report(row) else None,
         )
         rows.append(
             {
@@ -126,6 +128,17 @@ def store_confidence(services: Services, run_id: str) -> pa.Table:
     made = pa.Table.from_pylist(rows, schema=TABLES[CONFIDENCE].schema)
     services.tables.write(CONFIDENCE, made, Slice(values={"cik": sorted({row["cik"] for row in documents})}))
     return made
+
+
+def _kind(row: Mapping[str, Any]) -> tuple[str, str, str]:
+    """What a document is compared with: the issuer's others of the form, exhibits with exhibits of their type."""
+    return row["cik"], base_form(row["form"]), row["document_type"] or row["form"]
+
+
+def _is_report(row: Mapping[str, Any]) -> bool:
+    """Whether it is a report that comes every year or quarter: those of an issuer are about as long as each other."""
+    form = base_form(row["form"])
+    return form in _PERIODIC and base_form(row["document_type"] or form) == form
 
 
 def _fingerprint(services: Services, row: Mapping[str, Any]) -> str | None:

@@ -110,7 +110,7 @@ def _damage(services: Services, digest: str) -> None:
 def test_003_22_and_23_a_flipped_byte_fails_its_check_and_nobody_trusts_the_document(fetched: Services) -> None:
     names = (quality.BYTES, quality.TRUST)
     assert not any(quality.run_checks(fetched, run_id="good", names=names).values())
-    scores = {row["accession"]: row for row in fetched.tables.read(CONFIDENCE).to_pylist()}
+    scores = {(row["accession"], row["filename"]): row for row in fetched.tables.read(CONFIDENCE).to_pylist()}
     assert len(scores) == fetched.tables.row_count(DOCUMENTS) > 3
     assert all(0.8 < row["score"] <= 1.0 and len(row["text_fingerprint"]) == 16 for row in scores.values())
     pairs = itertools.combinations({int(row["text_fingerprint"], 16) for row in scores.values()}, 2)
@@ -121,7 +121,7 @@ def test_003_22_and_23_a_flipped_byte_fails_its_check_and_nobody_trusts_the_docu
     found = quality.run_checks(fetched, run_id="bad", names=names)
     assert [one.detail for one in found[quality.BYTES]] == [scores[victim]["sha256"]]
     (doubt,) = found[quality.TRUST]
-    assert (doubt.subject, doubt.observed) == (victim, 0.0)
+    assert ((doubt.subject, doubt.detail), doubt.observed) == (victim, 0.0)
     assert doubt.sentence.endswith("can be trusted to 0.00: its bytes are not those that were received.")
     stored = {row["check_name"] for row in fetched.tables.read(quality.FINDINGS).to_pylist()}
     assert stored == set(names)

@@ -18,6 +18,7 @@ from salescience_pipeline.definitions import build_defs
 from salescience_pipeline.orchestration.failures import MAX_RETRIES_TAG
 from salescience_pipeline.orchestration.schedules import request_of
 from salescience_pipeline.orchestration.sensors import partition_tags
+from salescience_pipeline.settings import Settings
 from salescience_pipeline_tests.test_acquisition.runs import NEWEST, TIINGO_DAILY, content, fault, requests_seen
 from salescience_pipeline_tests.test_orchestration.conftest import Runner, failure_of
 
@@ -155,7 +156,7 @@ def test_an_empty_scope_is_a_sentence_that_nobody_retries(runner: Runner, servic
 
 
 def test_backfill_takes_scattered_tickers_and_days_in_one_run(
-    runner: Runner, services: Services, sandbox: Sandbox
+    runner: Runner, services: Services, sandbox: Sandbox, overrides: dict[str, str]
 ) -> None:
     config = {"dataset": TIINGO_DAILY, "tickers": ["ALDRN", "FENWK"], "first": "2026-06-08", "last": "2026-06-12"}
     result = _start(runner, "backfill", **config)
@@ -167,7 +168,8 @@ def test_backfill_takes_scattered_tickers_and_days_in_one_run(
     shutil.rmtree(services.tables.uri("core_tiingo__eod_prices"))
     assert _start(runner, "backfill", **config, replay=True).success
     assert requests_seen(sandbox) == 2, "the archive alone brings them back"
-    assert content(services, "core_tiingo__eod_prices") == before
+    with Services.open(Settings(**overrides)) as reopened:
+        assert content(reopened, "core_tiingo__eod_prices") == before
     history = _start(runner, "backfill", dataset="core_yahoo__company_profiles", tickers=["CALDQ", "ALDRN"])
     assert history.success
     assert runner.materialized("core_yahoo__company_profiles") == {"CALDQ", "ALDRN"}, "they have their partitions now"
