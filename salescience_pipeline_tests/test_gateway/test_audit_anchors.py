@@ -21,8 +21,8 @@ from salescience_pipeline.ledger.audit_log import Verdict
 from salescience_pipeline.ledger.ledger import anchors_of_settings
 from salescience_pipeline.ledger.vault import LocalMasterKeys
 from salescience_pipeline.settings import Settings
+from salescience_pipeline_tests.commands import environment, salescience
 from salescience_pipeline_tests.test_gateway.conftest import ACME
-from salescience_pipeline_tests.test_gateway.test_process import _salescience
 
 MONDAY = dt.date(2026, 11, 16)
 OTHER = OrganizationId("other")
@@ -133,10 +133,10 @@ def test_003_37_the_daily_housekeeping_anchors_and_verify_reads_it(tmp_path: Pat
         assert keep_house(services).chains_anchored == 0
         (anchor,) = anchors_of_settings(settings).read()
         assert [(head.organization_id, head.seq) for head in anchor.heads] == [("acme", 3)]
-        sound = _salescience(tmp_path, "audit", "verify", "--json")
+        sound = salescience("audit", "verify", "--json", env=environment(tmp_path))
         assert (sound.returncode, json.loads(sound.stdout)[0]["broken_at"]) == (0, None)
         _attack(services.ledger, "DROP TRIGGER audit_log_no_delete")
         _make_anew(services.ledger, 4)
-    broken = _salescience(tmp_path, "audit", "verify", "--json")
+    broken = salescience("audit", "verify", "--json", env=environment(tmp_path))
     assert broken.returncode == 1
     assert json.loads(broken.stdout)[0]["broken_at"] == 3

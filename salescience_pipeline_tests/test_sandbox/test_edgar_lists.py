@@ -161,7 +161,10 @@ def test_the_search_has_the_recorded_shape(sandbox):
     theirs = recorded_or("corpus/efts/1_hit.json", lookalikes.SEARCH)
     assert differences(answer.json() | {"query": None}, theirs | {"query": None}) == []
     hits = answer.json()["hits"]
-    assert hits["total"] == {"value": 8, "relation": "eq"}
+    # A hit is a document: each of the eight reports has an exhibit.
+    assert hits["total"] == {"value": 16, "relation": "eq"}
+    assert len({hit["_source"]["adsh"] for hit in hits["hits"]}) == 8
+    assert {hit["_source"]["file_type"] for hit in hits["hits"]} == {"10-K", "EX-21.1"}
     assert {hit["_source"]["form"] for hit in hits["hits"]} == {"10-K"}
     assert hits["hits"][0]["_source"]["display_names"] == [
         "Calderquist Devices Inc. (fictional)  (CALDQ)  (CIK 0009900003)"
