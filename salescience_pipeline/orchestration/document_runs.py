@@ -6,6 +6,7 @@ not belong here: the assets (``document_assets``), and reading a document (``doc
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from html import escape
 from typing import TYPE_CHECKING
@@ -168,6 +169,9 @@ def _about_documents(
         "sections_found": found["section"],
         "facts_found": found["fact"],
         "found": dg.MetadataValue.json({f"{name}s": count for name, count in found.items()}),
+        "documents_by_type": dg.MetadataValue.json(
+            {str(kind): count for kind, count in sorted(Counter(rows["document_type"].to_pylist()).items(), key=str)}
+        ),
         "documents_with_doubt": pc.sum(pc.less(rows["lowest_confidence"], _SURE)).as_py() or 0,
     }
     confidence = pc.min(rows["lowest_confidence"]).as_py()

@@ -38,6 +38,10 @@ def test_a_run_reads_a_companys_documents_and_shows_what_it_found(runner: Runner
     assert about["documents_read"] == services.tables.row_count("doc_salescience__documents") > 0
     assert about["facts_found"] == services.tables.row_count("doc_salescience__facts") > 0
     assert about["sections_found"] == services.tables.row_count("doc_salescience__sections") > 0
+    kinds = about["documents_by_type"]
+    assert isinstance(kinds, dict)
+    assert {"10-K", "10-Q", "8-K", "EX-21.1", "EX-99.1"} <= kinds.keys()
+    assert sum(kinds.values()) == about["documents_read"]
     assert 0 < float(str(about["lowest_confidence"])) <= 1
     preview = str(about["preview"])
     assert "| item | title | characters | confidence |" in preview
