@@ -58,25 +58,35 @@ def _sliced(dataset: Dataset, table: str) -> bool:
     return bool(dataset.slice_by) and all(column in TABLES[table].column_names for column in dataset.slice_by)
 
 
+_Group = tuple[bool, dt.date | None, dt.date | None]
+
+
 def _by_slice(dataset: Dataset, parts: Sequence[tuple[Ready, pa.Table]]) -> Mapping[Slice, list[pa.Table]]:
-    """Rows grouped by the slice they replace: subjects that were asked for the same days share one."""
+    """Rows grouped by the slice they replace: subjects that were asked for the same days share one.
+
+    The market's list and the tickers that it made somebody ask for never do: both may hold the same day of one ticker.
+    """
     column = dataset.slice_by[0]
     dated = dataset.trading_days_only
-    keys: dict[tuple[dt.date | None, dt.date | None], set[str]] = defaultdict(set)
-    rows: dict[tuple[dt.date | None, dt.date | None], list[pa.Table]] = defaultdict(list)
+    keys: dict[_Group, set[str]] = defaultdict(set)
+    rows: dict[_Group, list[pa.Table]] = defaultdict(list)
     for ready, table in parts:
         if dated and not table.num_rows:
             # Nobody has prices for these days any more: those that were kept stay.
             continue
-        span = _span(ready, table) if dated else (None, None)
-        keys[span] |= _slice_keys(column, ready, table)
-        rows[span].append(table)
+        group = (ready.requests[0].subject.ticker is None, *(_span(ready, table) if dated else (None, None)))
+        keys[group] |= _slice_keys(column, ready, table)
+        rows[group].append(table)
     return {
-        Slice(values={column: sorted(keys[span])}, date_column="trade_date" if dated else None, first=span[0], last=span[1]):
-        rows[span]
-        for span in keys
-        if keys[span]
-    }  # fmt: skip
+        Slice(
+            values={column: sorted(keys[group])},
+            date_column="trade_date" if dated else None,
+            first=group[1],
+            last=group[2],
+        ): rows[group]
+        for group in sorted(keys, key=lambda group: not group[0])
+        if keys[group]
+    }
 
 
 def _span(ready: Ready, rows: pa.Table) -> tuple[dt.date | None, dt.date | None]:
