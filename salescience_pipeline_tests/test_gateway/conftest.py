@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import uuid
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -9,6 +10,10 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, create_engine, text
 
+from salescience_pipeline.acquisition import kept_answers  # noqa: F401 - see _loaded
+from salescience_pipeline.acquisition.acquire import recipe_of
+from salescience_pipeline.catalog.datasets import DATASETS
+from salescience_pipeline.catalog.sessions import is_session
 from salescience_pipeline.identifiers import OrganizationId
 from salescience_pipeline.ledger import Ledger, migrate
 from salescience_pipeline.ledger.job_model import NewJob, Once, PlannedSource
@@ -17,6 +22,18 @@ from salescience_pipeline_tests.test_gateway.scripted import Scripted
 from salescience_pipeline_tests.test_gateway.serving import served
 
 ACME, OTHER = OrganizationId("acme"), OrganizationId("other")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _loaded() -> None:
+    """What a gateway loads in a thread of its own while it starts, loaded beforehand.
+
+    Filters of warnings belong to the whole process: libraries change them while they are imported, and a warning that
+    FastAPI has silenced for itself becomes an error in whatever test runs at that moment.
+    """
+    for dataset in DATASETS.values():
+        recipe_of(dataset)
+    is_session(dt.date(2026, 6, 15))
 
 
 @pytest.fixture
