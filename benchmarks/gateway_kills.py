@@ -98,6 +98,7 @@ def _victim(stack: Stack, kind: str, dice: random.Random) -> int | None:
     """A process of this kind, as soon as there is one."""
     ends = time.monotonic() + _VICTIM_SECONDS
     while time.monotonic() < ends:
+        stack.assert_alive()
         if found := stack.victims(kind):
             return dice.choice(found)
         time.sleep(0.2)

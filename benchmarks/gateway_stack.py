@@ -52,12 +52,16 @@ class Stack:
     def _wait(self) -> str:
         said = self.home / "fictional" / "run" / "gateway.port"
         while True:
-            assert self.process.poll() is None, (self.home / "up.log").read_text()
+            self.assert_alive()
             with contextlib.suppress(OSError, httpx.TransportError):
                 url = f"http://127.0.0.1:{said.read_text()}"
                 httpx.get(f"{url}/health", timeout=2)
                 return url
             time.sleep(0.2)
+
+    def assert_alive(self) -> None:
+        """Stop with its log when what supervises the stack has ended: nothing would come up any more."""
+        assert self.process.poll() is None, (self.home / "up.log").read_text()
 
     def tickers(self) -> list[str]:
         """Companies of the sandbox's market that SEC and Yahoo know: those of its watchlist."""

@@ -219,7 +219,11 @@ class Supervisor:
         for child in self.children:
             if child.process is None or child.process.poll() is None or self._stopping:
                 continue
-            child.short_lives = child.short_lives + 1 if time.monotonic() - child.started < self._short_seconds else 0
+            # Who was killed from outside did not fail, however short its life was.
+            failed = (
+                child.process.returncode != -signal.SIGKILL and time.monotonic() - child.started < self._short_seconds
+            )
+            child.short_lives = child.short_lives + 1 if failed else 0
             if child.short_lives >= _SHORT_LIVES:
                 raise SettingsError(f"The {child.name} process keeps ending; its log is {child.log}.")
             self._start(child)

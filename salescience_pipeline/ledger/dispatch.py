@@ -25,7 +25,7 @@ from salescience_pipeline.ledger.job_rules import SourceStatus
 from salescience_pipeline.ledger.jobs import Jobs, utc_now
 from salescience_pipeline.ledger.scoping import looking, writing
 from salescience_pipeline.ledger.service_models import Job, JobSource, RunChunk, RunHeartbeat
-from salescience_pipeline.ledger.turns import Chunk, alone, fair, longest_ago
+from salescience_pipeline.ledger.turns import Chunk, alone, fair, longest_ago, newcomers
 
 MAX_ATTEMPTS, MAX_RUNS = 3, 20
 """Runs that may die at work on a chunk before its sources fail; and runs in all, with those that died before they began."""
@@ -96,20 +96,25 @@ class Dispatch:
         """Mark the next chunks as sent and return them, with those that were sent and never claimed.
 
         Args:
-            window: Chunks that may be sent or running at once; what is beyond stays here, where it can be overtaken.
+            window: Chunks that may be sent or running at once; what is beyond stays here, where it can be overtaken. As many
+                again may be sent of organisations that have none.
             each: How many of them may be one organisation's.
         """
         now = self._clock()
         # Looking for whose turn it is takes a while when much is waiting, and nobody should wait for that: only what is
         # chosen is judged again and marked under the write lock.
         with looking(self._engine, None) as connection:
-            slots = window - len(_flying(connection))
-            waiting, served = self._waiting(connection, window, slots) if slots > 0 else ([], {})
+            waiting, served = self._waiting(connection, window)
         with writing(self._engine, None) as connection:
             flying = _flying(connection)
             heads = alone(waiting, {row.job_id for row in flying if row.status != "cancelling"})
             in_flight = Counter(row.organization_id for row in flying)
-            chosen = fair(heads, in_flight, max(window - len(flying), 0), each=each, served=served)
+            slots = window - len(flying)
+            if slots > 0:
+                chosen = fair(heads, in_flight, slots, each=each, served=served)
+            else:
+                chosen = newcomers(heads, in_flight, window + slots)
+            firsts = {chunk.run_key for chunk in newcomers(chosen, in_flight, len(chosen))}
             keys = [chunk.run_key for chunk in chosen]
             mark = update(RunChunk).where(RunChunk.run_key.in_(keys), RunChunk.status == "waiting")
             mark = mark.values(status="sent", updated_at=now)
@@ -117,10 +122,17 @@ class Dispatch:
             stale = select(RunChunk, Job.request_id, Job.user_id).join(*_job())
             stale = stale.where(RunChunk.status == "sent", RunChunk.updated_at < now - SENT_AGAIN_AFTER)
             again = [_chunk(row) for row in connection.execute(stale.limit(window)).mappings()]
-        return [*again, *(replace(chunk, status="sent") for chunk in chosen if chunk.run_key in marked)]
+        return [
+            *again,
+            *(
+                replace(chunk, status="sent", is_first=chunk.run_key in firsts)
+                for chunk in chosen
+                if chunk.run_key in marked
+            ),
+        ]
 
     @staticmethod
-    def _waiting(connection: Connection, window: int, slots: int) -> tuple[list[Chunk], dict[str, dt.datetime]]:
+    def _waiting(connection: Connection, window: int) -> tuple[list[Chunk], dict[str, dt.datetime]]:
         """The first waiting chunks of those whose turn may come, and when each of them was last served."""
         queues, served = list(connection.execute(_QUEUES)), {}
         for row in queues:
@@ -130,11 +142,11 @@ class Dispatch:
         order = {name: place for place, name in enumerate(longest_ago(served), start=1)}
         queues.sort(key=lambda row: (-row.priority, order.get(row.organization_id, 0)))
         heads: list[Chunk] = []
-        # Who has work in flight may have to wait, and then another one's turn comes: no more than that can be in flight.
-        for row in queues[: window + slots]:
-            found = connection.execute(
-                _HEADS, {"organization_id": row.organization_id, "priority": row.priority, "most": 2 * slots}
-            )
+        # Who has work in flight may have to wait, and then another one's turn comes: at most two windows are in flight, and
+        # one is filled.
+        for row in queues[: 3 * window]:
+            asked = {"organization_id": row.organization_id, "priority": row.priority, "most": 2 * window}
+            found = connection.execute(_HEADS, asked)
             heads += [_chunk(head) for head in found.mappings()]
         return heads, served
 
@@ -318,7 +330,7 @@ def _beat(row: Mapping[Any, Any], now: dt.datetime) -> Beat:
 
 
 def _chunk(row: Mapping[Any, Any]) -> Chunk:
-    values = {name: row[name] for name in Chunk.__slots__}
+    values = {name: row[name] for name in Chunk.__slots__ if name != "is_first"}
     return Chunk(
         **{**values, "organization_id": OrganizationId(row["organization_id"]), "tickers": tuple(row["tickers"])}
     )

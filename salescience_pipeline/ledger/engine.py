@@ -5,6 +5,7 @@ What does not belong here: tables and statements.
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import time
 from pathlib import Path
@@ -70,6 +71,27 @@ def reading(engine: Engine) -> Engine:
     return engine.execution_options(**{_READING: True})
 
 
+def make_durable(engine: Engine) -> None:
+    """Wait until what is committed is on the disk; PostgreSQL does so before a commit returns.
+
+    A commit on SQLite writes the log (``synchronous = NORMAL``), and what moves the log into the file waits for the disk
+    itself: it is the log that a power cut could take. Nothing of SQLite's locks is on it, so it can be opened and closed.
+
+    Raises:
+        OSError: when the disk fails.
+    """
+    if engine.dialect.name != "sqlite":
+        return
+    try:
+        log = os.open(f"{engine.url.database}-wal", os.O_RDONLY)
+    except FileNotFoundError:
+        return  # the last connection was closed, and took the log along into the file
+    try:
+        os.fsync(log)
+    finally:
+        os.close(log)
+
+
 def parse_url(url: str) -> URL:
     """The parsed address, PostgreSQL with the psycopg2 driver.
 
@@ -124,7 +146,10 @@ def _is_busy(error: sqlite3.OperationalError) -> bool:
 
 
 def prepare_sqlite(connection: sqlite3.Connection) -> None:
-    """Write-ahead log, no implicit transactions, and a commit that survives a killed process (not a power cut)."""
+    """Write-ahead log, no implicit transactions, and a commit that survives a killed process.
+
+    To survive a power cut as well, the log has to be waited for (:func:`make_durable`).
+    """
     connection.isolation_level = None
     connection.execute(f"PRAGMA busy_timeout = {int(BUSY_SECONDS * 1000)}")
     deadline = time.monotonic() + BUSY_SECONDS

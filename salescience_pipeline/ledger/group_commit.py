@@ -1,7 +1,8 @@
 """Many submissions, one transaction: what arrives while one is being written goes into the next, together.
 
-A transaction costs the same for one job as for ten, and a SQLite file has one writer; so one thread per process writes, and
-nobody is answered before the transaction with their job is committed. What does not belong here: statements (``jobs``).
+A transaction, and the disk that is waited for, cost the same for one job as for ten, and a SQLite file has one writer; so
+one thread per process writes, and nobody is answered before their job is committed and on the disk. What does not belong
+here: statements (``jobs``).
 """
 
 from __future__ import annotations

@@ -91,7 +91,7 @@ class Jobs:
         """
         names = sorted({creation.organization for creation in creations})
         wall = names[0] if len(names) == 1 else None
-        with writing(self._engine, wall) as connection:
+        with writing(self._engine, wall, durably=True) as connection:
             audit_log.take_turn(connection, names)
             making, opened = Making(self._clock()), _open_jobs(connection, names)
             answers = [self._add(connection, making, opened, creation, wall) for creation in creations]

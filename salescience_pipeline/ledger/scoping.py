@@ -15,7 +15,7 @@ from weakref import WeakKeyDictionary
 from sqlalchemy import Connection, Dialect, Engine, text
 
 from salescience_pipeline.identifiers import OrganizationId
-from salescience_pipeline.ledger.engine import reading
+from salescience_pipeline.ledger.engine import make_durable, reading
 from salescience_pipeline.ledger.sealing import working_for
 
 EVERYBODY = "*"
@@ -40,11 +40,17 @@ def _turn(engine: Engine) -> AbstractContextManager[object]:
 
 
 @contextmanager
-def writing(engine: Engine, organization: OrganizationId | None) -> Iterator[Connection]:
-    """A transaction that writes; ``None`` for housekeeping across organisations."""
+def writing(engine: Engine, organization: OrganizationId | None, *, durably: bool = False) -> Iterator[Connection]:
+    """A transaction that writes; ``None`` for housekeeping across organisations.
+
+    ``durably`` for what somebody is told that it is kept: when the block is left, it outlives a power cut. The disk is
+    waited for after the transaction, so that other writers need not.
+    """
     with _turn(engine), working_for(organization), engine.begin() as connection:
         enter(connection, organization)
         yield connection
+    if durably:
+        make_durable(engine)
 
 
 @contextmanager

@@ -80,7 +80,7 @@ class Tasks:
             "organization_id": str(organization), "task_id": task_id, "status": status.value, "created_at": now,
             "updated_at": now,
         }  # fmt: skip
-        with writing(self._engine, organization) as connection:
+        with writing(self._engine, organization, durably=True) as connection:
             if once is not None:
                 audit_log.take_turn(connection, [organization])
                 before = said_before(connection, organization, once, now)

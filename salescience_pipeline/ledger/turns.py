@@ -1,10 +1,11 @@
 """Whose chunk is next: turns among organisations, urgent before patient. Pure functions.
 
-How long one waits. At most ``window`` chunks are with Dagster, of one organisation at most ``each`` of them, so a place
-is free for another while ``each < window``. The turn goes to whoever has the least in flight and, among equals, was
-served longest ago. So with N organisations waiting, the first chunk of one that has nothing in flight is sent after at most
-N - 1 others, however many chunks they have waiting: its wait is that of N - 1 runs over the places of the window, not of
-their backlog. A run keeps its place for ten seconds when others want it (``orchestration.submission_runs``).
+How long one waits. At most ``window`` chunks are with Dagster, of one organisation at most ``each`` of them. The turn goes to
+whoever has the least in flight and, among equals, was served longest ago. Who has nothing in flight is sent beyond the
+window too, and overtakes in Dagster's queue. A run gives its place up after ten seconds when somebody waits who has none
+(``orchestration.submission_runs``). So the first chunk of an organisation begins within a tick, the start of a run, ten
+seconds, a chunk and its own start, however many chunks others have waiting; with more newcomers than places they take
+turns.
 
 What does not belong here: rows and transactions (``dispatch``).
 """
@@ -37,6 +38,8 @@ class Chunk:
     run_id: str | None
     request_id: str = ""
     user_id: str | None = None
+    is_first: bool = False
+    """Nothing else of its organisation was in flight when it was chosen."""
 
 
 def fair(
@@ -69,6 +72,15 @@ def fair(
             if not queues[name] or (each is not None and flying[name] >= each):
                 del queues[name]
     return chosen
+
+
+def newcomers(waiting: Sequence[Chunk], in_flight: Mapping[str, int], most: int) -> list[Chunk]:
+    """One of ``waiting`` for each organisation that has nothing in flight, urgent ones first, at most ``most``."""
+    firsts: dict[str, Chunk] = {}
+    for chunk in sorted(waiting, key=lambda chunk: -chunk.priority):
+        if not in_flight.get(chunk.organization_id):
+            firsts.setdefault(chunk.organization_id, chunk)
+    return list(firsts.values())[: max(most, 0)]
 
 
 def alone(waiting: Sequence[Chunk], in_flight: Collection[str]) -> list[Chunk]:

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 JOB = "submission"
 WINDOW, EACH = 8, 4
 """Chunks that are with Dagster at once, and how many of them may be one organisation's: what is beyond waits in the ledger,
-where another can overtake it. Dagster runs two of an organisation at a time; two more wait beside them."""
+where another can overtake it. Dagster runs two of an organisation at a time; two more wait beside them. Who has none with
+Dagster is sent beyond the window."""
 RUN_KEY_TAG = "salescience/run_key"
 _NOT_BEGUN = (dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.NOT_STARTED)
 _REMEMBERED = dt.timedelta(days=1)
@@ -74,7 +75,8 @@ def tags_of(chunk: "Chunk") -> dict[str, str]:
         "salescience/organization": str(chunk.organization_id),
         "salescience/job": chunk.job_id,
         "salescience/request_id": chunk.request_id,
-        "dagster/priority": str(chunk.priority),
+        # Who has nothing in flight overtakes those who do, among equally urgent ones.
+        "dagster/priority": str(chunk.priority + chunk.is_first),
         RUN_KEY_TAG: chunk.run_key,
     }
     return tags | ({"salescience/user": chunk.user_id} if chunk.user_id else {})

@@ -44,7 +44,7 @@ def test_a_child_is_started_again_however_often_it_is_killed_and_stands_back(tmp
     def lives() -> list[list[str]]:
         return [line.split() for line in child.log.read_text().splitlines()]
 
-    with Supervisor([child], cwd=tmp_path, short_seconds=0.0) as supervisor:
+    with Supervisor([child], cwd=tmp_path, short_seconds=60.0) as supervisor:
 
         def kill() -> None:
             for number in range(1, 7):
