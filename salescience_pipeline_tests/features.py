@@ -233,7 +233,7 @@ PROVED: Mapping[str, tuple[str, ...]] = {
 """Id -> tests of other names that prove it."""
 
 NOT_MET: Mapping[str, str] = {
-    "001-30": "The lake is a local folder; the cloud database of the source is not there to be configured.",
+    "001-30": "The lake itself is a folder; object stores hold copies of it. There is no cloud database to be configured.",
     "004-24": "Links of the source's own project: nothing to build.",
 }
 """Id -> why no test proves it whole."""

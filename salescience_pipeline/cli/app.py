@@ -11,7 +11,19 @@ import typer
 from pydantic import ValidationError
 
 from salescience_pipeline import __version__
-from salescience_pipeline.cli import daily, demo, documents, fill, gateway, intake, lineage, schedules, serve, watchlist
+from salescience_pipeline.cli import (
+    daily,
+    demo,
+    documents,
+    fill,
+    gateway,
+    intake,
+    lineage,
+    mirror,
+    schedules,
+    serve,
+    watchlist,
+)
 from salescience_pipeline.cli import sealing as _sealing  # noqa: F401 - adds its commands to `keys`
 from salescience_pipeline.cli.console import err
 from salescience_pipeline.identifiers import InvalidIdentifier
@@ -35,6 +47,7 @@ app.command("query")(daily.query)
 app.command("lineage")(lineage.lineage)
 app.command("verify")(daily.verify)
 app.command("maintain")(daily.maintain)
+app.command("mirror")(mirror.mirror)
 app.command("status")(daily.status)
 app.command("docs")(daily.docs)
 app.add_typer(watchlist.app, name="watchlist")

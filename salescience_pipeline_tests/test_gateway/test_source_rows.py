@@ -80,6 +80,48 @@ def test_001_02_and_22_and_23_status_in_detail_survives_a_restart(tmp_path: Path
     assert {"status", "database", "http"} <= set(told[0]["pool"])
 
 
+def test_001_27_metrics_are_what_prometheus_reads(tmp_path: Path) -> None:
+    """The rules of the exposition format and of its linter: names, units, types, cumulative buckets, one line per series."""
+    with gateway(_settings(tmp_path / "home")) as client:
+        for path in ("/health", "/status?organization_id=acme", "/nowhere", "/metrics"):
+            client.get(path)
+        answer = client.get("/metrics")
+    assert answer.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
+    assert answer.text.endswith("\n")
+    types: dict[str, str] = {}
+    series: dict[tuple[str, str], float] = {}
+    family = ""
+    for line in answer.text.splitlines():
+        if line.startswith("# HELP "):
+            family = line.split()[2]
+            assert family not in types, f"{family} comes twice"
+        elif line.startswith("# TYPE "):
+            assert line.split()[2] == family
+            types[family] = line.split()[3]
+        else:
+            found = re.fullmatch(r'([a-z_]+)(\{(?:[a-z_]+="[^"\\\n]*",?)+\})? ([0-9.e+-]+)', line)
+            assert found is not None, line
+            name, labels, value = found[1], found[2] or "", float(found[3])
+            assert re.sub("_(bucket|sum|count)$", "", name) == family or name == family, line
+            assert (name, labels) not in series, line
+            series[name, labels] = value
+    assert set(types.values()) == {"gauge", "counter", "histogram"}
+    for name, kind in types.items():
+        assert name.endswith("_total") == (kind == "counter"), name
+        assert not ({"milliseconds", "ms", "minutes", "kilobytes"} & set(name.split("_"))), f"{name} has no base unit"
+        assert kind != "histogram" or name.endswith("_seconds")
+    histogram = "salescience_http_request_duration_seconds"
+    counts = {labels: value for (name, labels), value in series.items() if name == f"{histogram}_count"}
+    assert len(counts) >= 4
+    for labels, count in counts.items():
+        route = labels.strip("{}")
+        buckets = [
+            value for (name, key), value in series.items() if name == f"{histogram}_bucket" and f"{{{route}," in key
+        ]
+        assert buckets == sorted(buckets)
+        assert buckets[-1] == count == series[f"{histogram}_bucket", f'{{{route},le="+Inf"}}']
+
+
 def test_001_02_and_23_status_tells_how_long_a_provider_took(tmp_path: Path) -> None:
     settings = _settings(tmp_path / "home")
     settings.lake_dir.joinpath("tables").mkdir(parents=True)
