@@ -78,8 +78,9 @@ def push(lake: Path, store: fs.FileSystem, folder: str) -> Mirrored:
                 kept += 1
                 continue
             target = f"{folder}/{name}"
+            # Bytes travel as they are: Arrow would compress what is called .zst once more.
             store.create_dir(target.rpartition("/")[0], recursive=True)
-            with source.open("rb") as reading, store.open_output_stream(target) as writing:
+            with source.open("rb") as reading, store.open_output_stream(target, compression=None) as writing:
                 while part := reading.read(_CHUNK):
                     writing.write(part)
             copied, size = copied + 1, size + length
@@ -105,7 +106,7 @@ def pull(lake: Path, store: fs.FileSystem, folder: str) -> Mirrored:
                 raise MirrorFailed("The store holds a name that leads out of the lake.")
             target.parent.mkdir(parents=True, exist_ok=True)
             beside = target.with_name(f"{target.name}.{os.getpid()}{TEMPORARY_SUFFIX}")
-            with store.open_input_stream(f"{folder}/{name}") as reading, beside.open("wb") as writing:
+            with store.open_input_stream(f"{folder}/{name}", compression=None) as reading, beside.open("wb") as writing:
                 while part := reading.read(_CHUNK):
                     writing.write(part)
                     size += len(part)
@@ -126,7 +127,7 @@ def _in_order(lake: Path) -> list[Path]:
         if path.is_file()
         and _LOG not in path.parts
         and not _LEFT_OUT & set(path.relative_to(lake).parts)
-        and not path.name.endswith((TEMPORARY_SUFFIX, "-wal", "-shm"))
+        and not path.name.endswith((TEMPORARY_SUFFIX, ".lock", "-wal", "-shm"))
     ]
     return [*others, *commits]
 
