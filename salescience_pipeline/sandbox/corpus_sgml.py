@@ -165,9 +165,12 @@ def read_documents(data: bytes) -> tuple[SgmlDocument, ...]:
 def envelope(accession: str, form: str, filed: dt.date, documents: Sequence[tuple[str, str, bytes]]) -> bytes | None:
     """A complete submission around ``documents`` (type, name, bytes), to which not a byte is added.
 
-    None when there are none, or one of them lies in an envelope of its own.
+    One that was recorded with its own marks (``<DOCUMENT>``...) keeps them. None when there are no documents, or marks stand in
+    the middle of one.
     """
-    if not documents or any(b"<DOCUMENT>" in body or b"</TEXT>" in body for _, _, body in documents):
+    marked = [body.lstrip().startswith(b"<DOCUMENT>") for _, _, body in documents]
+    plain = [body for (_, _, body), own in zip(documents, marked, strict=True) if not own]
+    if not documents or any(b"<DOCUMENT>" in body or b"</TEXT>" in body for body in plain):
         return None
     day = f"{filed:%Y%m%d}"
     head = (
@@ -176,7 +179,10 @@ def envelope(accession: str, form: str, filed: dt.date, documents: Sequence[tupl
         f"PUBLIC DOCUMENT COUNT:\t\t{len(documents)}\nFILED AS OF DATE:\t\t{day}\n</SEC-HEADER>\n"
     )
     parts = [head.encode()]
-    for number, (kind, name, body) in enumerate(documents, 1):
+    for number, ((kind, name, body), own) in enumerate(zip(documents, marked, strict=True), 1):
+        if own:
+            parts += [body, b"\n"]
+            continue
         labels = f"<DOCUMENT>\n<TYPE>{kind}\n<SEQUENCE>{number}\n<FILENAME>{name}\n<TEXT>\n"
         parts += [labels.encode(), body, b"</TEXT>\n</DOCUMENT>\n"]
     return b"".join([*parts, b"</SEC-DOCUMENT>\n"])

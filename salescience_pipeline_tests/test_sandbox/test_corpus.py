@@ -7,6 +7,7 @@ SALESCIENCE_CORPUS names; without it they are put to the small folder again.
 from __future__ import annotations
 
 import csv
+import datetime as dt
 import hashlib
 import json
 from collections import Counter
@@ -17,7 +18,7 @@ import pytest
 
 from salescience_pipeline.identifiers import Accession, Ticker
 from salescience_pipeline.sandbox.corpus_files import PLACEHOLDER, BadCorpus, read_corpus
-from salescience_pipeline.sandbox.corpus_sgml import own_name, read_documents, read_header
+from salescience_pipeline.sandbox.corpus_sgml import envelope, own_name, read_documents, read_header
 from salescience_pipeline_tests.test_sandbox.serving import Served, running
 from salescience_pipeline_tests.test_sandbox.witness import corpus
 
@@ -361,3 +362,17 @@ def test_accessions_of_the_recordings_are_unique_and_valid(recordings):
     for file in main:
         assert Accession(file["accession"]) == file["accession"]
         assert file["synthetic_accession"] is file["accession"].startswith(PLACEHOLDER)
+
+
+def test_a_submission_made_around_recordings_keeps_every_byte_and_the_marks_that_were_recorded() -> None:
+    main, marked = (
+        b"<html>main</html>",
+        b"<DOCUMENT>\n<TYPE>EX-99.1\n<FILENAME>own.htm\n<TEXT>\n<p>x</p>\n</TEXT>\n</DOCUMENT>",
+    )
+    day = dt.date(2026, 2, 3)
+    made = envelope("0000000303-26-000001", "8-K", day, [("8-K", "a.htm", main), ("EX-99.1", "b.htm", marked)])
+    assert made is not None
+    parts = {document.filename: (document.type, document.content) for document in read_documents(made)}
+    assert parts == {"a.htm": ("8-K", main), "own.htm": ("EX-99.1", b"<p>x</p>\n")}
+    assert envelope("0000000303-26-000001", "8-K", day, []) is None
+    assert envelope("0000000303-26-000001", "8-K", day, [("8-K", "a.htm", b"a</TEXT>b")]) is None
