@@ -192,7 +192,8 @@ def test_a_backfill_that_cannot_be_meant_fails_in_a_sentence(
 
 
 def test_repair_fills_the_holes_and_nothing_else(runner: Runner, services: Services, sandbox: Sandbox) -> None:
-    fault(sandbox, "status", "/FENWK", params={"status": 500})
+    # A refusal: unlike a failing server it leaves the breaker closed, and nobody has to wait for it.
+    fault(sandbox, "status", "/FENWK", params={"status": 403})
     days = {"first": "2026-06-08", "last": "2026-06-12"}
     broken = _start(runner, "backfill", dataset=TIINGO_DAILY, tickers=["ALDRN", "FENWK"], **days)
     assert not broken.success
