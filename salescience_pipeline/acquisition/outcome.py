@@ -150,6 +150,6 @@ class Acquired:
 
 def summary_of(failures: Sequence[Failure], *, limit: int = 5) -> str:
     """One sentence that names what failed, the first few by name."""
-    shown = "; ".join(f"{failure.subject}: {failure.message}" for failure in failures[:limit])
+    shown = "; ".join(f"{failure.subject}: {failure.message.removesuffix('.')}" for failure in failures[:limit])
     rest = f" and {len(failures) - limit} more" if len(failures) > limit else ""
     return f"{len(failures)} failed: {shown}{rest}"

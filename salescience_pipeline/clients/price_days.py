@@ -17,6 +17,8 @@ from salescience_pipeline.identifiers import Ticker
 QUIET_SESSIONS = 3
 """Sessions in a row without a price after which a ticker is taken for gone. A halt rarely lasts as long; where it does, the
 list of all tickers shows the first price after it, so nothing is lost."""
+CONTINUED_ALONE = 20
+"""Sessions up to which the end of a series is asked for without the rest: dividends are mostly paid every 63."""
 LOOK_AGAIN = dt.timedelta(days=30)
 """How long nobody asks about a ticker that is gone, where there is no list of all tickers to look at."""
 _RECENT = dt.timedelta(days=10)
@@ -106,14 +108,16 @@ def span_to_ask(ticker: Ticker, missing: Sequence[dt.date], known: Known) -> tup
 
     Where prices are stored outside of the gaps the call reaches over all of them up to the newest session: splits and
     dividends since then have changed every adjusted price before them, and part of a series would have another basis than
-    the rest. It is one call either way. Only days that continue the series up to the newest session are asked for alone.
+    the rest. It is one call either way. Only a few days that continue the series up to the newest session are asked for alone:
+    among many there is a dividend, and the whole series would be asked for after them.
     """
     first, last = missing[0], missing[-1]
     stored = known.series.get(ticker)
     if stored is None or (first <= stored.first and stored.last <= last):
         return first, last
     if (
-        stored.last < first
+        len(missing) <= CONTINUED_ALONE
+        and stored.last < first
         and last == known.last_session
         and is_settled(f"{ticker}|{last_session_before(first)}", known)
     ):

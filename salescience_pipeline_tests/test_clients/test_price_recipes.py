@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from salescience_pipeline.catalog.sessions import sessions
 from salescience_pipeline.clients.errors import NotEntitled, Transient
 from salescience_pipeline.clients.model import AnswerClass
 from salescience_pipeline.clients.plan import Coverage, Selection, Series
@@ -129,6 +130,12 @@ def test_an_increment_with_a_split_makes_the_stored_past_stale() -> None:
         ((dt.date(2026, 3, 2), dt.date(2026, 9, 1)), WEEK, (dt.date(2026, 3, 2), FRIDAY)),
         ((dt.date(2026, 3, 2), dt.date(2026, 9, 1)), [dt.date(2026, 10, 1)], (dt.date(2026, 3, 2), FRIDAY)),
         ((WEEK[1], WEEK[1]), [MONDAY, FRIDAY], (MONDAY, FRIDAY)),
+        # Among many days that continue it there is a dividend: one call now instead of two.
+        (
+            (dt.date(2026, 3, 2), dt.date(2026, 9, 1)),
+            sessions(dt.date(2026, 9, 2), FRIDAY),
+            (dt.date(2026, 3, 2), FRIDAY),
+        ),
     ],
 )
 def test_a_range_beside_stored_prices_reaches_over_all_of_them(
